@@ -52,7 +52,8 @@ def _kept(node):
 # The ITS below it masters the bus, and the maintenance interrupt goes to the `nie` node.
 def _distributor_only(node):
     node.children = []
-    for prop in ("interrupts", "ranges", "#address-cells", "#size-cells"):
+    node.props["#address-cells"] = fdt.cells(0)
+    for prop in ("interrupts", "ranges", "#size-cells"):
         node.props.pop(prop, None)
 
 
