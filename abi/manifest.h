@@ -22,7 +22,10 @@ enum nie_manifest_word {
 	MAN_DEVICES = 11,     /* how many device windows follow, 0..8 */
 	MAN_KEEP_BASE = 12,   /* first page of what was packed for the host: not scrubbed at boot */
 	MAN_KEEP_PAGES = 13,
-	MAN_DEVICE0 = 16,     /* pairs: first page, pages; all below 1 GiB; given to the host */
+	MAN_DEV_BASE = 14,    /* all device windows lie in these pages, below 1 GiB; multiple of 512 */
+	MAN_DEV_PAGES = 15,   /* multiple of 512 */
+	MAN_DEVICE0 = 16,     /* pairs: first page, pages; given to the host, but for the
+	                       * first page of each redistributor */
 	MAN_END = 32,
 };
 

@@ -84,7 +84,7 @@ enum nie_exit {
 	NIE_EXIT_MMIO_READ = 3,    /* IPA, WIDTH; answer in RUN_IN_X0 with NIE_IN_ANSWER */
 	NIE_EXIT_MMIO_WRITE = 4,   /* IPA, WIDTH, VALUE; NIE_IN_ANSWER when done */
 	NIE_EXIT_PAGE_MISSING = 5, /* IPA (page) is Empty and inside the RAM window */
-	NIE_EXIT_HOST_CALL = 6,    /* X0..X6; answer in RUN_IN_X0..X3 with NIE_IN_ANSWER */
+	NIE_EXIT_HOST_CALL = 6,    /* X0..X6; the answer is RUN_IN_X0..X3 */
 	NIE_EXIT_SGI = 7,          /* VALUE: what the VM wrote to ICC_SGI1R_EL1 */
 	NIE_EXIT_CPU_ON = 8,       /* VALUE: index of the vCPU that is now READY */
 	NIE_EXIT_CPU_OFF = 9,      /* this vCPU is OFF */
@@ -95,7 +95,7 @@ enum nie_exit {
 
 /* The run record: one page, 512 words of 64 bits; the host writes the first part, the engine the second. */
 enum nie_run_word {
-	RUN_IN_FLAGS = 0,    /* NIE_IN_ANSWER */
+	RUN_IN_FLAGS = 0,    /* NIE_IN_ANSWER: the MMIO access is served; else it runs again */
 	RUN_IN_X0 = 1,       /* MMIO read value, or x0..x3 of a host call */
 	RUN_IN_ICH_HCR = 5,  /* interrupt enables of ICH_HCR_EL2: bits 7..1 */
 	RUN_IN_LR0 = 6,      /* list registers 0..3 in the format of ICH_LR<n>_EL2 */
@@ -112,8 +112,7 @@ enum nie_run_word {
 	RUN_OUT_EOICOUNT = 81, /* ICH_HCR_EL2.EOIcount */
 	RUN_OUT_CNTV_CTL = 82, /* CNTV_CTL_EL0 */
 	RUN_OUT_CNTV_CVAL = 83,/* CNTV_CVAL_EL0 plus the VM's offset: a deadline in physical counter ticks */
-	RUN_OUT_WFI_MASKED = 84, /* 1 when a WFI found interrupts masked in PSTATE too; else 0 */
-	RUN_OUT_END = 85,
+	RUN_OUT_END = 84,
 };
 
 enum nie_in_flag { NIE_IN_ANSWER = 1 };

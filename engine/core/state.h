@@ -64,7 +64,8 @@ struct vcpu {
 enum context_word {
 	CTX_X0 = 0,
 	CTX_SYSREG = 32,                           /* REG_SWITCHED of them */
-	CTX_VMCR = 80, CTX_AP0R0 = 81, CTX_AP1R0 = 82,
+	CTX_ICH = 80,                              /* VMCR, AP0R0, AP1R0 in the order of enum sysreg */
+	CTX_ICH_COUNT = 3,
 	CTX_FP = 128,                              /* 66 words */
 };
 
@@ -75,6 +76,7 @@ struct cpu {
 	uint64_t x[31];                     /* general registers of the running context: the vectors save and load them */
 	uint64_t host_x[31];                /* the host's while a vCPU runs here */
 	uint64_t host_sysreg[REG_SWITCHED]; /* likewise */
+	uint64_t in[RUN_IN_END];            /* what the host wrote in the run record, read once */
 	uint64_t entry;                     /* where the host wants this CPU to start, and its x0 */
 	uint64_t argument;
 	uint32_t vm;                        /* CPU_HOST, or the VM whose vCPU runs here */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PSCI 1.1 [DEN0022] and SMCCC 1.1 [DEN0028]: function identifiers and results. */
+#ifndef NIE_PSCI_H
+#define NIE_PSCI_H
+
+enum psci_function {
+	PSCI_VERSION = 0x84000000,
+	PSCI_CPU_SUSPEND_32 = 0x84000001,
+	PSCI_CPU_OFF = 0x84000002,
+	PSCI_CPU_ON_32 = 0x84000003,
+	PSCI_AFFINITY_INFO_32 = 0x84000004,
+	PSCI_MIGRATE_INFO_TYPE = 0x84000006,
+	PSCI_SYSTEM_OFF = 0x84000008,
+	PSCI_SYSTEM_RESET = 0x84000009,
+	PSCI_FEATURES = 0x8400000a,
+	PSCI_CPU_SUSPEND = 0xc4000001,
+	PSCI_CPU_ON = 0xc4000003,
+	PSCI_AFFINITY_INFO = 0xc4000004,
+	SMCCC_VERSION = 0x80000000,
+};
+
+/* Results are negative numbers in x0. */
+enum psci_result {
+	PSCI_SUCCESS = 0,
+	PSCI_NOT_SUPPORTED = 0xffffffffffffffff,
+	PSCI_INVALID_PARAMETERS = 0xfffffffffffffffe,
+	PSCI_DENIED = 0xfffffffffffffffd,
+	PSCI_ALREADY_ON = 0xfffffffffffffffc,
+	PSCI_INVALID_ADDRESS = 0xfffffffffffffff7,
+	PSCI_1_1 = 0x10001,
+	SMCCC_1_1 = 0x10001,
+	PSCI_NO_TRUSTED_OS = 2,
+	PSCI_AFFINITY_ON = 0,
+	PSCI_AFFINITY_OFF = 1,
+};
+
+#endif
