@@ -46,7 +46,7 @@ def functions(path):
 def _brace(text):
     found, head = [], None
     for number, line in enumerate(text.splitlines(), 1):
-        called = re.match(r"[A-Za-z_][^=;#]*?\b(\w+) ?\(", line)
+        called = re.match(r"(?=[A-Za-z_])[^=;#(]*?\b(\w+) ?\(", line)
         if head is None and called and not line.rstrip().endswith(";"):
             head = (called.group(1), number)
         if head and line.rstrip() == "}":

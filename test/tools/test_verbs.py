@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dispatcher, ./nie test and ./nie lint, on a small project with planted faults."""
+import os
+import shutil
+import subprocess
+
+from common import ROOT, Case, run
+
+SPDX = "/* SPDX-License-Identifier: Apache-2.0 */\n"
+
+
+class Project(Case):
+    """A copy of the tools with nothing else."""
+
+    def setUp(self):
+        super().setUp()
+        for name in ("nie", ".clang-format", ".gitignore"):
+            shutil.copy(os.path.join(ROOT, name), self.dir)
+        for name in ("cmd", "lib"):
+            shutil.copytree(os.path.join(ROOT, "tools", name), os.path.join(self.dir, "tools", name))
+        subprocess.run(["git", "init", "-q", self.dir], check=True)
+
+    def nie(self, *arguments):
+        return run(os.path.join(self.dir, "nie"), *arguments, cwd=self.dir)
+
+
+class Dispatcher(Project):
+    def test_help(self):
+        status, said = self.nie("help")
+        self.assertEqual(status, 0)
+        for verb in os.listdir(os.path.join(self.dir, "tools", "cmd")):
+            self.assertRegex(said, rf"(?m)^  {verb} +\S+")
+
+    def test_each_has_help(self):
+        for verb in os.listdir(os.path.join(self.dir, "tools", "cmd")):
+            status, said = self.nie(verb, "--help")
+            self.assertEqual((verb, status), (verb, 0))
+            self.assertIn("usage: ./nie " + verb, said)
+
+    def test_unknown(self):
+        for verb in ("nothing", "../nie", "-x"):
+            status, said = self.nie(verb)
+            self.assertEqual(status, 2)
+            self.assertIn(f"no verb '{verb}'", said)
+
+
+class Groups(Project):
+    def group(self, body):
+        path = self.write("test/g/run", "#!/bin/bash\n" + body)
+        os.chmod(path, 0o755)
+        status, said = self.nie("test", "g")
+        return status, said.splitlines()[-1]
+
+    def test_counts(self):
+        self.assertEqual(self.group("echo 3 passed, 0 failed"), (0, "3 passed, 0 failed"))
+
+    def test_failures(self):
+        self.assertEqual(self.group("echo 3 passed, 2 failed; exit 1"), (1, "3 passed, 2 failed"))
+
+    def test_skipped_is_not_passed(self):
+        self.assertEqual(self.group("echo 3 passed, 0 failed, 2 skipped"), (0, "3 passed, 0 failed"))
+
+    def test_status_and_count_differ(self):
+        self.assertEqual(self.group("echo 3 passed, 0 failed; exit 1"), (1, "0 passed, 1 failed"))
+        self.assertEqual(self.group("echo 3 passed, 1 failed"), (1, "0 passed, 1 failed"))
+
+    def test_no_count(self):
+        self.assertEqual(self.group("echo fine"), (1, "0 passed, 1 failed"))
+
+    def test_nothing_ran(self):
+        self.assertEqual(self.group("echo 0 passed, 0 failed"), (1, "0 passed, 1 failed"))
+
+    def test_unknown(self):
+        self.assertEqual(self.nie("test", "nothing")[0], 2)
+
+
+class Lint(Project):
+    def finds(self, check, place, name, text):
+        """The check passes without the file and finds it at `place` with it."""
+        self.assertEqual(self.nie("lint", check)[0], 0)
+        self.write(name, text)
+        status, said = self.nie("lint", check)
+        self.assertEqual(status, 1, said)
+        self.assertIn(f"{name}:{place}", said)
+        self.assertIn("0 passed, 1 failed", said)
+
+    def test_format(self):
+        self.finds("format", 2, "abi/x.h", SPDX + "int  x ;\n")
+
+    def test_cppcheck(self):
+        self.finds("cppcheck", 5, "host/x.c", SPDX + "int f(void)\n{\n\tint a[2];\n\treturn a[2];\n}\n")
+
+    def test_tidy(self):
+        code = "#include <stdint.h>\nuint64_t f(uint32_t x)\n{\n\treturn 8U * x;\n}\n"
+        self.finds("tidy", 5, "engine/core/x.c", SPDX + code)
+
+    def test_syntax(self):
+        self.finds("syntax", 1, "tools/bad", "#!/bin/bash\n# SPDX-License-Identifier: Apache-2.0\nif then\n")
+
+    def test_licence(self):
+        self.finds("licence", 1, "engine/x.c", "int x;\n")
+
+    def test_licence_of_module(self):
+        self.finds("licence", 1, "host/linux/x.c", SPDX)
+
+    def test_long_function(self):
+        body = "\tg();\n" * 38
+        self.write("engine/ok.c", SPDX + "void f(void)\n{\n" + body[6:] + "}\n")
+        self.finds("length", 2, "engine/x.c", SPDX + "void f(void)\n{\n" + body + "}\n")
+
+    def test_long_shell_function(self):
+        text = "#!/bin/bash\n# SPDX-License-Identifier: Apache-2.0\nf() {\n" + "\ttrue\n" * 39 + "}\n"
+        self.finds("length", 3, "tools/x", text)
+
+    def test_long_file(self):
+        self.finds("length", 300, "spec/x.v", "(* x *)\n" * 301)
+
+    def test_include(self):
+        self.write("host/y.h", SPDX)
+        self.finds("direction", 2, "engine/core/x.c", SPDX + '#include "../../host/y.h"\n')
+
+    def test_require(self):
+        self.finds("direction", 1, "spec/x.v", "From nie.proof Require Import y.\n")
+
+    def test_stems(self):
+        self.write("engine/core/call/page_add.c", SPDX)
+        self.finds_stem("test/qemu/bad_vm_stop_twice.c")
+        self.write("test/qemu/bad_page_add_of_other_vm.c", SPDX)
+        self.assertEqual(self.nie("lint", "stems")[0], 0)
+
+    def finds_stem(self, other):
+        self.assertEqual(self.nie("lint", "stems")[0], 0)
+        self.write(other, SPDX)
+        status, said = self.nie("lint", "stems")
+        self.assertEqual(status, 1)
+        self.assertIn("engine/core/call/page_add.c:1", said)
+
+    def test_private(self):
+        self.finds("private", 1, "docs/x.md", "see /wor" + "k/main\n")
+
+    def test_subset_tool_is_needed(self):
+        self.write("engine/core/x.c", SPDX)
+        self.assertEqual(self.nie("lint", "subset")[0], 1)
