@@ -14,8 +14,9 @@ class Project(Case):
 
     def setUp(self):
         super().setUp()
-        for name in ("nie", ".clang-format", ".gitignore"):
-            shutil.copy(os.path.join(ROOT, name), self.dir)
+        os.mkdir(os.path.join(self.dir, "tools"))
+        for name in ("nie", ".clang-format", ".gitignore", "tools/setup", "tools/apt-sources"):
+            shutil.copy(os.path.join(ROOT, name), os.path.join(self.dir, name))
         for name in ("cmd", "lib"):
             shutil.copytree(os.path.join(ROOT, "tools", name), os.path.join(self.dir, "tools", name))
         subprocess.run(["git", "init", "-q", self.dir], check=True)

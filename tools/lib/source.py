@@ -47,7 +47,7 @@ def _brace(text):
     found, head = [], None
     for number, line in enumerate(text.splitlines(), 1):
         called = re.match(r"(?=[A-Za-z_])[^=;#(]*?\b(\w+) ?\(", line)
-        if head is None and called and not line.rstrip().endswith(";"):
+        if head is None and called and not line.rstrip().endswith((";", "}")):
             head = (called.group(1), number)
         if head and line.rstrip() == "}":
             found.append((*head, number - head[1] + 1))
