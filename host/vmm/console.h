@@ -14,6 +14,11 @@
 #include <stdint.h>
 #include <termios.h>
 
+/* Sockets and logs of VMs; the unit tests have their own. */
+#ifndef NIEVM_DIRECTORY
+#define NIEVM_DIRECTORY "/run/nievm"
+#endif
+
 enum { CONSOLE_RING = 64 << 10, CONSOLE_ESCAPE = 0x1d /* Ctrl-] */ };
 
 struct console {

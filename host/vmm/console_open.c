@@ -15,19 +15,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char DIRECTORY[] = "/run/nievm";
-
 void console_path(char *path, size_t size, const char *vm_name)
 {
-	snprintf(path, size, "%s/%s.console", DIRECTORY, vm_name);
+	snprintf(path, size, "%s/%s.console", NIEVM_DIRECTORY, vm_name);
 }
 
 int console_directory(void)
 {
-	if (mkdir("/run", 0755) != 0 && errno != EEXIST)
-		return fail_errno("/run");
-	if (mkdir(DIRECTORY, 0700) != 0 && errno != EEXIST)
-		return fail_errno("%s", DIRECTORY);
+	if (mkdir(NIEVM_DIRECTORY, 0700) != 0 && errno != EEXIST)
+		return fail_errno("%s", NIEVM_DIRECTORY);
 	return OK;
 }
 

@@ -53,7 +53,7 @@ static int leave_terminal(const struct options *o, int ready)
 
 	if (console_directory() != OK)
 		return FAILED;
-	snprintf(path, sizeof(path), "/run/nievm/%s.log", o->name);
+	snprintf(path, sizeof(path), "%s/%s.log", NIEVM_DIRECTORY, o->name);
 	log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (null < 0 || log < 0)
 		return fail_errno("%s", null < 0 ? "/dev/null" : path);
