@@ -14,16 +14,16 @@
 #include <linux/types.h>
 
 #define NIE_UAPI_VERSION 1
-#define NIE_NAME_MAX	 32 /* bytes of a VM's name, the final 0 included */
+#define NIE_NAME_MAX     32 /* bytes of a VM's name, the final 0 included */
 #define NIE_EXIT_REASONS 16 /* counters of exits: enum nie_exit of abi/nie.h, 0 is unused */
 
 /* What the VM's machine looks like; the monitor's device tree must say the same. */
-#define NIE_GICD_BASE	0x08000000ULL
-#define NIE_GICD_SIZE	0x00010000ULL
-#define NIE_GICR_BASE	0x080A0000ULL /* vCPU i at + i * NIE_GICR_STRIDE */
+#define NIE_GICD_BASE   0x08000000ULL
+#define NIE_GICD_SIZE   0x00010000ULL
+#define NIE_GICR_BASE   0x080A0000ULL /* vCPU i at + i * NIE_GICR_STRIDE */
 #define NIE_GICR_STRIDE 0x00020000ULL
-#define NIE_INTID_END	96 /* SPIs are INTID 32..95 */
-#define NIE_BLOCK_SIZE	0x00200000ULL /* RAM windows are multiples of it in base and size */
+#define NIE_INTID_END   96            /* SPIs are INTID 32..95 */
+#define NIE_BLOCK_SIZE  0x00200000ULL /* RAM windows are multiples of it in base and size */
 
 /* One VM: name ends with 0, is not empty and not in use; sizes in bytes. */
 struct nie_create_vm {
@@ -44,7 +44,7 @@ struct nie_load {
 /* vCPU 0 starts at (entry, x0); entry of the others is replaced by the VM's PSCI CPU_ON. */
 struct nie_create_vcpu {
 	__u32 index;
-	__u32 zero; /* must be 0 */
+	__u32 zero;  /* must be 0 */
 	__u64 entry; /* IPA */
 	__u64 x0;
 };
@@ -63,7 +63,7 @@ struct nie_vm_info {
 	__u32 pid;     /* of the monitor that created it */
 	__u32 zero;
 	__u64 ram_size; /* bytes */
-	__u64 pages;	/* granules that the engine holds for it: RAM, tables, contexts, records */
+	__u64 pages;    /* granules that the engine holds for it: RAM, tables, contexts, records */
 	__u64 exits[NIE_EXIT_REASONS];
 	__u8 measurement[32]; /* SHA-256; what is hashed so far before ACTIVATE */
 	char name[NIE_NAME_MAX];
@@ -88,29 +88,29 @@ struct nie_vcpu_state {
 #define NIE_UEXIT_STOPPED 100
 
 /* On /dev/nie. */
-#define NIE_IOC_VERSION	  _IO('n', 0x00)			/* returns NIE_UAPI_VERSION */
+#define NIE_IOC_VERSION _IO('n', 0x00) /* returns NIE_UAPI_VERSION */
 /*
  * Returns a VM descriptor. EINVAL: a field is out of range; EEXIST: the name is in use; ENOSPC: all 64
  * VMs are in use; ENOMEM: no memory.
  */
 #define NIE_IOC_CREATE_VM _IOW('n', 0x01, struct nie_create_vm)
 /* The first VM with an index >= info.index. ENOENT: there is none. */
-#define NIE_IOC_LIST	  _IOWR('n', 0x02, struct nie_vm_info)
+#define NIE_IOC_LIST _IOWR('n', 0x02, struct nie_vm_info)
 
 /* On a VM descriptor. EIO, of any: the engine refused a call; the kernel's log says which and why. */
 /* EINVAL: outside RAM; EFAULT: bad address; EBUSY: already active; ENOMEM. */
-#define NIE_VM_LOAD	   _IOW('n', 0x10, struct nie_load)
+#define NIE_VM_LOAD _IOW('n', 0x10, struct nie_load)
 /* Returns a vCPU descriptor. EINVAL: no such index; EEXIST: it exists; EBUSY: already active. */
 #define NIE_VM_CREATE_VCPU _IOW('n', 0x11, struct nie_create_vcpu)
 /* Gives the engine all RAM. EINVAL: a vCPU is missing; EBUSY: already active; ENOMEM: too little memory. */
 #define NIE_VM_DO_ACTIVATE _IO('n', 0x12)
 /* EINVAL: no such interrupt. */
-#define NIE_VM_IRQ_LINE	   _IOW('n', 0x13, struct nie_irq_line)
-#define NIE_VM_GET_INFO	   _IOR('n', 0x14, struct nie_vm_info)
+#define NIE_VM_IRQ_LINE _IOW('n', 0x13, struct nie_irq_line)
+#define NIE_VM_GET_INFO _IOR('n', 0x14, struct nie_vm_info)
 /* For ever: no vCPU runs again, RUN returns NIE_UEXIT_STOPPED. Done twice is no error. */
-#define NIE_VM_DO_STOP	   _IO('n', 0x15)
+#define NIE_VM_DO_STOP _IO('n', 0x15)
 
 /* On a vCPU descriptor. EINTR: a signal; EBUSY: another thread runs it; EINVAL: the VM is not active. */
-#define NIE_VCPU_DO_RUN	   _IO('n', 0x20)
+#define NIE_VCPU_DO_RUN _IO('n', 0x20)
 
 #endif

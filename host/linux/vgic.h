@@ -22,16 +22,16 @@ enum vgic_limit {
 };
 
 /* ICH_LR<n>_EL2 and ICH_HCR_EL2. */
-#define LR_PENDING    BIT_ULL(62)
-#define LR_ACTIVE     BIT_ULL(63)
-#define LR_HW	      BIT_ULL(61)
-#define LR_GROUP1     BIT_ULL(60)
-#define LR_EOI	      BIT_ULL(41) /* maintenance interrupt at deactivation; only without HW */
-#define LR_PRIO_SHIFT 48
+#define LR_PENDING      BIT_ULL(62)
+#define LR_ACTIVE       BIT_ULL(63)
+#define LR_HW           BIT_ULL(61)
+#define LR_GROUP1       BIT_ULL(60)
+#define LR_EOI          BIT_ULL(41) /* maintenance interrupt at deactivation; only without HW */
+#define LR_PRIO_SHIFT   48
 #define LR_PINTID_SHIFT 32
-#define HCR_UIE	      BIT_ULL(1) /* maintenance interrupt when at most one LR is in use */
-#define HCR_LRENPIE   BIT_ULL(2) /* ... when an interrupt without LR was ended */
-#define VMCR_VENG1    BIT_ULL(1)
+#define HCR_UIE         BIT_ULL(1) /* maintenance interrupt when at most one LR is in use */
+#define HCR_LRENPIE     BIT_ULL(2) /* ... when an interrupt without LR was ended */
+#define VMCR_VENG1      BIT_ULL(1)
 #define VMCR_VPMR_SHIFT 24
 
 /*
@@ -40,8 +40,8 @@ enum vgic_limit {
  */
 struct vgic_bank {
 	u32 enabled;
-	u32 latch;     /* pending that stays: an edge seen, or written by GICD_ISPENDR */
-	u32 line;      /* the input line */
+	u32 latch; /* pending that stays: an edge seen, or written by GICD_ISPENDR */
+	u32 line;  /* the input line */
 	u32 active;
 	u32 edge;      /* 1: edge-triggered, 0: level-sensitive */
 	u32 listed;    /* in a list register of a vCPU that is on a CPU */
@@ -55,7 +55,7 @@ struct vgic_bank {
 struct vgic_cpu {
 	struct vgic_bank own;
 	u64 lr[VGIC_LRS]; /* what was given at the last entry; 0 when folded */
-	u64 vmcr;	  /* ICH_VMCR_EL2 at the last exit */
+	u64 vmcr;         /* ICH_VMCR_EL2 at the last exit */
 };
 
 struct vgic {

@@ -31,7 +31,7 @@ enum {
 	TYPER_ID_BITS = (10 - 1) << 19,
 	TYPER_NO_1_OF_N = 1 << 25,
 	TYPER_LAST = 1 << 4,
-	IIDR = 0x43B,	   /* designer: Arm */
+	IIDR = 0x43B,       /* designer: Arm */
 	PIDR2_GICV3 = 0x30, /* ArchRev 3 */
 };
 

@@ -15,7 +15,7 @@
 typedef uint8_t u8;
 typedef uint32_t u32;
 typedef uint64_t u64;
-#define BIT(n)	   (1UL << (n))
+#define BIT(n)     (1UL << (n))
 #define BIT_ULL(n) (1ULL << (n))
 #define __ffs(x)   ((u32)__builtin_ctzl(x))
 #endif

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/nie: the table of VMs, and the module's beginning and end. */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+#include "nie.h"
+
+static DEFINE_MUTEX(slots_lock);
+static struct nie_vm *slots[NIE_MAX_VMS];
+
+int nie_slot_take(struct nie_vm *vm)
+{
+	int i, slot = -ENOSPC;
+
+	mutex_lock(&slots_lock);
+	for (i = NIE_MAX_VMS - 1; i >= 0; i--) {
+		if (!slots[i] && slot != -EEXIST)
+			slot = i;
+		else if (slots[i] && !strcmp(slots[i]->name, vm->name))
+			slot = -EEXIST;
+	}
+	if (slot >= 0) {
+		vm->index = slot;
+		slots[slot] = vm;
+	}
+	mutex_unlock(&slots_lock);
+	return slot < 0 ? slot : 0;
+}
+
+void nie_slot_give(struct nie_vm *vm)
+{
+	mutex_lock(&slots_lock);
+	slots[vm->index] = NULL;
+	mutex_unlock(&slots_lock);
+}
+
+struct nie_vm *nie_vm_get(u32 index)
+{
+	struct nie_vm *vm = NULL;
+
+	if (index >= NIE_MAX_VMS)
+		return NULL;
+	mutex_lock(&slots_lock);
+	if (slots[index] && kref_get_unless_zero(&slots[index]->ref))
+		vm = slots[index];
+	mutex_unlock(&slots_lock);
+	return vm;
+}
+
+static long do_list(struct nie_vm_info __user *user)
+{
+	struct nie_vm_info *info;
+	struct nie_vm *vm = NULL;
+	long err = -ENOENT;
+	u32 i;
+
+	if (get_user(i, &user->index))
+		return -EFAULT;
+	for (; i < NIE_MAX_VMS && !vm; i++)
+		vm = nie_vm_get(i);
+	if (!vm)
+		return -ENOENT;
+	info = kzalloc(sizeof(*info), GFP_KERNEL);
+	if (info) {
+		nie_vm_info(vm, info);
+		err = copy_to_user(user, info, sizeof(*info)) ? -EFAULT : 0;
+	}
+	kfree(info);
+	nie_vm_put(vm);
+	return info ? err : -ENOMEM;
+}
+
+static long nie_ioctl(struct file *file, unsigned int request, unsigned long arg)
+{
+	struct nie_create_vm create;
+
+	switch (request) {
+	case NIE_IOC_VERSION:
+		return NIE_UAPI_VERSION;
+	case NIE_IOC_CREATE_VM:
+		if (copy_from_user(&create, (void __user *)arg, sizeof(create)))
+			return -EFAULT;
+		return nie_vm_create(&create);
+	case NIE_IOC_LIST:
+		return do_list((void __user *)arg);
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations nie_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = nie_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice nie_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "nie",
+	.fops = &nie_fops,
+	.mode = 0600,
+};
+
+/* The device tree says whether the engine is below: without it HVC is undefined and would kill us. */
+static int __init nie_init(void)
+{
+	struct nie_regs r = {.x = {NIE_VERSION}};
+	int err = nie_timer_init();
+
+	if (err)
+		return err;
+	err = nie_hvc(&r) == NIE_OK && r.x[1] == NIE_ABI_VERSION ? 0 : -EPROTO;
+	if (err)
+		pr_err("nie: the engine speaks version %lld, this module %d\n", r.x[1],
+		       NIE_ABI_VERSION);
+	else
+		err = misc_register(&nie_device);
+	if (err)
+		nie_timer_exit();
+	return err;
+}
+
+/* Each descriptor holds the module: when it goes, no VM lives. */
+static void __exit nie_exit(void)
+{
+	misc_deregister(&nie_device);
+	nie_timer_exit();
+}
+
+module_init(nie_init);
+module_exit(nie_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("VMs on the nie isolation engine");

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* RUN: enter the vCPU again and again, serve the exits that need no monitor, return with the others. */
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include "nie.h"
+
+/* The IPI itself makes the VM exit. */
+static void kicked(void *unused)
+{
+}
+
+void nie_notify(struct nie_vm *vm, u32 mask)
+{
+	struct nie_vcpu *v;
+	u32 i;
+
+	/* What was changed for the vCPU is visible before we look whether it runs: pairs with nie_enter. */
+	smp_mb();
+	for (i = 0; i < vm->vcpus; i++) {
+		v = READ_ONCE(vm->vcpu[i]);
+		if (!v || !(mask & (1U << i)))
+			continue;
+		wake_up(&v->wait);
+		if (READ_ONCE(v->in_guest))
+			smp_call_function_single(READ_ONCE(v->cpu), kicked, NULL, 0);
+	}
+}
+
+u32 nie_irq_line(struct nie_vm *vm, u32 cpu, u32 intid, bool level)
+{
+	unsigned long flags;
+	u32 mask;
+
+	raw_spin_lock_irqsave(&vm->gic_lock, flags);
+	mask = vgic_line(&vm->gic, cpu, intid, level);
+	raw_spin_unlock_irqrestore(&vm->gic_lock, flags);
+	return mask;
+}
+
+static bool wakes(struct nie_vcpu *v)
+{
+	unsigned long flags;
+	bool yes;
+
+	raw_spin_lock_irqsave(&v->vm->gic_lock, flags);
+	nie_timer_update(v);
+	yes = vgic_wakes(&v->vm->gic, v->index);
+	raw_spin_unlock_irqrestore(&v->vm->gic_lock, flags);
+	return yes;
+}
+
+static void wait_for_interrupt(struct nie_vcpu *v)
+{
+	if (wakes(v))
+		return;
+	nie_timer_arm(v);
+	wait_event_interruptible(v->wait, READ_ONCE(v->vm->stopped) || wakes(v));
+	nie_timer_disarm(v);
+}
+
+/* An access to the VM's interrupt controller; false: it is the monitor's. */
+static bool serve_mmio(struct nie_vcpu *v, u64 reason)
+{
+	u64 ipa = READ_ONCE(v->run[RUN_OUT_IPA]), value = READ_ONCE(v->run[RUN_OUT_VALUE]);
+	u32 width = READ_ONCE(v->run[RUN_OUT_WIDTH]), mask = 0;
+	struct nie_vm *vm = v->vm;
+	bool ours;
+
+	raw_spin_lock_irq(&vm->gic_lock);
+	if (reason == NIE_EXIT_MMIO_READ)
+		ours = vgic_read(&vm->gic, v->index, ipa, width, &v->x[0]);
+	else
+		ours = vgic_write(&vm->gic, v->index, ipa, width, value, &mask);
+	raw_spin_unlock_irq(&vm->gic_lock);
+	v->answer = ours;
+	nie_notify(vm, mask);
+	return ours;
+}
+
+static void send_sgi(struct nie_vcpu *v)
+{
+	u32 mask;
+
+	raw_spin_lock_irq(&v->vm->gic_lock);
+	mask = vgic_sgi(&v->vm->gic, v->index, READ_ONCE(v->run[RUN_OUT_VALUE]));
+	raw_spin_unlock_irq(&v->vm->gic_lock);
+	nie_notify(v->vm, mask);
+}
+
+static void turn_on(struct nie_vm *vm, u64 index)
+{
+	if (index >= vm->vcpus || !vm->vcpu[index])
+		return;
+	WRITE_ONCE(vm->vcpu[index]->turned_on, vm->vcpu[index]->turned_on + 1);
+	nie_notify(vm, 1U << index);
+}
+
+/* Tell the monitor. */
+static void to_user(struct nie_vcpu *v, u32 reason)
+{
+	u32 i;
+
+	v->state->reason = reason;
+	v->state->width = READ_ONCE(v->run[RUN_OUT_WIDTH]);
+	v->state->ipa = READ_ONCE(v->run[RUN_OUT_IPA]);
+	v->state->value = READ_ONCE(v->run[RUN_OUT_VALUE]);
+	for (i = 0; i < ARRAY_SIZE(v->state->x); i++)
+		v->state->x[i] = READ_ONCE(v->run[RUN_OUT_X0 + i]);
+	v->from_user = reason == NIE_EXIT_MMIO_READ || reason == NIE_EXIT_MMIO_WRITE ||
+		       reason == NIE_EXIT_HOST_CALL;
+}
+
+/* After an exit: true when RUN returns to the monitor. */
+static bool serve(struct nie_vcpu *v)
+{
+	u64 reason = READ_ONCE(v->run[RUN_OUT_REASON]);
+
+	switch (reason) {
+	case NIE_EXIT_IRQ:     /* taken when interrupts came on again */
+	case NIE_EXIT_CPU_OFF: /* the next entry waits for CPU_ON */
+		return false;
+	case NIE_EXIT_WFI:
+		wait_for_interrupt(v);
+		return false;
+	case NIE_EXIT_SGI:
+		send_sgi(v);
+		return false;
+	case NIE_EXIT_CPU_ON:
+		turn_on(v->vm, READ_ONCE(v->run[RUN_OUT_VALUE]));
+		return false;
+	case NIE_EXIT_MMIO_READ:
+	case NIE_EXIT_MMIO_WRITE:
+		if (serve_mmio(v, reason))
+			return false;
+		break;
+	case NIE_EXIT_SYSTEM_OFF:
+	case NIE_EXIT_SYSTEM_RESET:
+		WRITE_ONCE(v->vm->stopped, true);
+		nie_notify(v->vm, ~0U);
+		break;
+	}
+	to_user(v, reason);
+	return true;
+}
+
+static void user_answer(struct nie_vcpu *v)
+{
+	u32 i;
+
+	if (!v->from_user)
+		return;
+	for (i = 0; i < ARRAY_SIZE(v->x); i++)
+		v->x[i] = READ_ONCE(v->state->answer[i]);
+	v->answer = true;
+	v->from_user = false;
+}
+
+int nie_vcpu_run(struct nie_vcpu *v)
+{
+	u32 seen;
+	u64 status;
+
+	user_answer(v);
+	for (;;) {
+		if (READ_ONCE(v->vm->stopped)) {
+			v->state->reason = NIE_UEXIT_STOPPED;
+			return 0;
+		}
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		/* Before the attempt: a CPU_ON that comes after a refusal is not missed. */
+		seen = READ_ONCE(v->turned_on);
+		status = nie_enter(v);
+		if (status == NIE_OK && serve(v))
+			return 0;
+		if (status == NIE_OK || status == NIE_NOT_ENTERED)
+			continue;
+		if (status == NIE_E_VCPU_STATE) {
+			wait_event_interruptible(v->wait, READ_ONCE(v->vm->stopped) ||
+								  READ_ONCE(v->turned_on) != seen);
+			continue;
+		}
+		if (status == NIE_E_VM_STATE && READ_ONCE(v->vm->stopped))
+			continue;
+		pr_warn("nie: VM %u vCPU %u: VCPU_RUN refused: %s\n", v->vm->index, v->index,
+			nie_cause(status));
+		return -EIO;
+	}
+}
