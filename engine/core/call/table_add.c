@@ -11,17 +11,20 @@
 
 static uint32_t check(uint64_t vm, uint64_t ipa, uint64_t level, uint64_t pa)
 {
-	uint32_t status = check_vm(vm, NIE_VM_BUILDING, NIE_VM_ACTIVE);
-
-	if (status != NIE_OK)
-		return status;
+	if (vm >= NIE_MAX_VMS)
+		return NIE_E_VM;
+	/* Also of a stopped VM: its blocks are split before PAGE_REMOVE can take them. */
+	if (vms[vm].state == NIE_VM_FREE)
+		return NIE_E_VM_STATE;
 	if (level != 2 && level != 3)
 		return NIE_E_LEVEL;
 	if (!aligned(ipa, entry_pages((uint32_t)level - 1)))
 		return NIE_E_ALIGN;
 	if (ipa >> NIE_IPA_BITS != 0)
 		return NIE_E_IPA;
-	status = check_donation(pa, 1);
+
+	uint32_t status = check_donation(pa, 1);
+
 	if (status != NIE_OK)
 		return status;
 
