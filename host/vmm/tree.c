@@ -150,6 +150,7 @@ static void gic(struct writer *w, const struct tree_spec *spec)
 	node_at(w, "intc", NIE_GICD_BASE);
 	string(w, "compatible", "arm,gic-v3");
 	cell(w, "#interrupt-cells", 3);
+	cell(w, "#address-cells", 0);
 	flag(w, "interrupt-controller");
 	ranges(w, "reg", reg, 4);
 	cell(w, "phandle", PHANDLE_GIC);
