@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs clang and reads its syntax tree: places, types, structs, enumerators."""
 import json
+import os
 import re
 import subprocess
 
@@ -37,6 +38,7 @@ def mark_places(root):
                 read(loc[part])
         for key in now:
             now[key] = loc.get(key, now[key])
+        now["file"] = os.path.normpath(now["file"])
 
     def walk(node):
         place = None

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Command line of c2coq."""
+import argparse
+import os
+import re
+import sys
+
+from . import emit
+from .check import Order, effects
+from .clang import Refused, Types, tree
+from .layout import Globals
+from .lower import Lower
+from .text import RESERVED
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+FLAGS = ["--target=aarch64-none-elf", "-std=c11", "-ffreestanding", "-Wall", "-Wextra"]
+
+
+class Core:
+    """All translation units, merged: their types agree, each function has one body."""
+
+    def __init__(self, base, prim_header):
+        self.base, self.prim_header = base, prim_header
+        self.globals, self.constants = Globals(), {}
+        self.functions, self.unit_of, self.prims, self.errors, self.ours = {}, {}, {}, [], set()
+
+    def unit(self, file):
+        """The name of the generated file for a source file, or None outside the core."""
+        path = os.path.relpath(os.path.join(os.getcwd(), file), os.path.join(os.getcwd(), self.base))
+        if path.startswith(".."):
+            return None
+        stem, ext = os.path.splitext(path)
+        return stem.replace("-", "_") + ("_h" if ext == ".h" else "")
+
+    def bodies(self, root):
+        return [n for n in root["inner"] if n["kind"] == "FunctionDecl" and self.unit(n["at"][0])
+                and any(c["kind"] == "CompoundStmt" for c in n.get("inner", []))]
+
+    def renamed(self, roots):
+        """Static functions of several C files that share a name get their file's before it."""
+        places = {}
+        for root in roots:
+            for n in self.bodies(root):
+                places.setdefault(n["name"], set()).add(n["at"])
+        twice = {name for name, at in places.items() if len(at) > 1}
+        return [{n["name"]: f"{os.path.basename(self.unit(n['at'][0]))}_{n['name']}" for n in self.bodies(root)
+                 if n["name"] in twice and n.get("storageClass") == "static"} for root in roots]
+
+    def read(self, files, flags):
+        roots = [tree(file, flags) for file in files]
+        for root, names in zip(roots, self.renamed(roots)):
+            self.add(root, names)
+
+    def add(self, root, names):
+        types = Types(root)
+        for name, (value, at) in types.constants.items():
+            if self.constants.setdefault(name, (value, at))[0] != value:
+                raise Refused(at, f"enumerator '{name}' has two values")
+        lower = Lower(types, self.globals, names)
+        for node in root["inner"]:
+            if node["kind"] == "VarDecl":
+                self.globals.declare(types, node)
+        for node in root["inner"]:
+            if node["kind"] == "FunctionDecl":
+                self.function(lower, node)
+
+    def function(self, lower, node):
+        name, file = lower.renamed.get(node["name"], node["name"]), node["at"][0]
+        if os.path.normpath(file) == os.path.normpath(self.prim_header):
+            self.prim(lower, node)
+            return
+        if not any(n["kind"] == "CompoundStmt" for n in node.get("inner", [])) or self.unit(file) is None:
+            return
+        try:
+            if name in RESERVED or name in self.prims:
+                raise Refused(node, f"the name '{name}' is taken")
+            if name in self.functions and tuple(self.functions[name].at) != tuple(node["at"]):
+                raise Refused(node, f"a second function '{name}'; the first is at {self.functions[name].at[0]}")
+            if name not in self.functions:
+                self.functions[name] = lower.function(node)
+                self.unit_of[name] = self.unit(file)
+        except Refused as error:
+            self.errors.append(str(error))
+
+    def prim(self, lower, node):
+        lower.names, lower.used = {}, set()
+        params = []
+        for p in [n for n in node.get("inner", []) if n["kind"] == "ParmVarDecl"]:
+            params += lower.declare(p)
+        results = len(lower.results(node))
+        self.prims[node["name"]] = ([p + "'" if p in RESERVED else p for p in params], results)
+
+
+def relative(core):
+    for f in core.functions.values():
+        f.at = (os.path.relpath(os.path.join(os.getcwd(), f.at[0]), ROOT) if not f.at[0].startswith("/tmp")
+                else os.path.basename(f.at[0]), f.at[1])
+
+
+def translate(core, out, order):
+    relative(core)
+    results = {n: r for n, (_, r) in core.prims.items()}
+    results.update({f.name: len(f.results) for f in order})
+    taken = set(core.functions) | set(core.prims) | set(core.constants) | set(core.globals.leaves)
+    units = []
+    for f in order:
+        if core.unit_of[f.name] not in units:
+            units.append(core.unit_of[f.name])
+    files = {"Constants": emit.constants(core.constants), "Globals": emit.globals_(core.globals),
+             "Prims": emit.prims([(n, p, r) for n, (p, r) in core.prims.items()])}
+    for unit in units:
+        mine = [f for f in order if core.unit_of[f.name] == unit]
+        needs = {core.unit_of[c] for f in mine for c in f.callees if c in core.functions} - {unit}
+        source = mine[0].at[0]
+        files[unit] = emit.readable(unit, source, mine, sorted(needs), results.get, taken)
+        files[unit + "_deep"] = emit.terms(unit, source, mine)
+        files[unit + "_same"] = emit.same(unit, source, mine, sorted(needs))
+    files["Program"] = emit.program(order, units)
+    for name, text in files.items() if out else ():
+        emit.write(os.path.join(out, name + ".v"), text)
+    return files
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="c2coq", description=(
+        "Translates the core's C to Coq: readable text, deep terms, and lemmas that both mean the same. "
+        "What it accepts is in docs/SUBSET.md; anything else is refused with file, line and reason."))
+    parser.add_argument("files", nargs="*", help="C files; default: engine/core/**/*.c")
+    parser.add_argument("--check", action="store_true", help="translate, but write nothing")
+    parser.add_argument("--out", default=os.path.join(ROOT, "proof/generated"), help="folder of the Coq files")
+    parser.add_argument("--base", default=os.path.join(ROOT, "engine/core"), help="folder whose functions count")
+    parser.add_argument("--prims", help="header that declares the primitives; default: prim.h in the base")
+    parser.add_argument("--flags", help="clang's flags, those of the build", default=" ".join(FLAGS))
+    parser.add_argument("--list", action="store_true", help="print the names of the files written")
+    a = parser.parse_args()
+    files = a.files or sorted(os.path.join(d, f) for d, _, fs in os.walk(a.base) for f in fs if f.endswith(".c"))
+    core = Core(a.base, a.prims or os.path.join(a.base, "prim.h"))
+    written = {}
+    try:
+        core.read(files, a.flags.split())
+        changes, reads, order = effects(core.functions, set(core.prims)) if not core.errors else ((), (), [])
+        for f in order:
+            Order(changes, reads).check(f)
+        if not core.errors:
+            written = translate(core, None if a.check else a.out, order)
+    except Refused as error:
+        core.errors.append(str(error))
+    for error in core.errors:
+        print(re.sub(re.escape(ROOT + os.sep), "", error), file=sys.stderr)
+    if a.list:
+        print("\n".join(sorted(written)))
+    return 1 if core.errors else 0
