@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/kernel.h>
 #include "call.h"
 
@@ -45,6 +46,7 @@ u64 nie_hvc(struct nie_regs *r)
 	*r = (struct nie_regs){{res.a0, res.a1, res.a2, res.a3, res.a4, res.a5, res.a6}};
 	return r->x[0];
 }
+EXPORT_SYMBOL_GPL(nie_hvc); /* attack/ */
 
 const char *nie_cause(u64 status)
 {

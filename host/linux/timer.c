@@ -159,8 +159,7 @@ int nie_timer_init(void)
 	err = request_percpu_irq(irq_maintenance, lowered, "nie-maintenance", &token);
 	if (err)
 		goto free_timer;
-	online_state =
-		cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "nie:online", percpu_on, percpu_off);
+	online_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "nie:online", percpu_on, percpu_off);
 	if (online_state >= 0)
 		return 0;
 	err = online_state;
