@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading /sys/kernel/debug/nie_attack runs all attacks once and gives one line each. */
+/* Reading /sys/kernel/debug/nie/attack runs all attacks once and gives one line each. */
 #include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
@@ -27,7 +27,7 @@ static const struct attack {
 	{"property-table", "unchanged", attack_property_table},
 };
 
-static struct dentry *file;
+static struct dentry *folder;
 static DEFINE_MUTEX(lock);
 
 /* The first two VMs that run: the victim and the one that would get its page. */
@@ -77,13 +77,18 @@ DEFINE_SHOW_ATTRIBUTE(attack);
 
 static int __init attack_init(void)
 {
-	file = debugfs_create_file("nie_attack", 0400, NULL, NULL, &attack_fops);
+	struct dentry *file;
+
+	folder = debugfs_create_dir("nie", NULL);
+	file = debugfs_create_file("attack", 0400, folder, NULL, &attack_fops);
+	if (IS_ERR(file))
+		debugfs_remove(folder);
 	return PTR_ERR_OR_ZERO(file);
 }
 
 static void __exit attack_exit(void)
 {
-	debugfs_remove(file);
+	debugfs_remove(folder);
 }
 
 module_init(attack_init);
