@@ -218,7 +218,7 @@ Section Text.
           | Some n => k (VZ n)
           | None => ev a R en (fun v => ev b R en (fun w =>
                       x <- lift (binary o t (zof v) (zof w)) ;; k (VZ x))) end
-    | LNot a => ev a R en (fun v => k (VB (negb (bof v))))
+    | LNot a => ev a R en (fun v => k (VB (match v with VZ z => z =? 0 | VB b => negb b end)))
     | LAnd a b => ev a R en (fun v =>
         if simple b then ev b R en (fun w => k (VB (bof v && bof w)))
         else c <- (if bof v then ev b bool en (fun w => ret (bof w)) else ret false) ;; k (VB c))

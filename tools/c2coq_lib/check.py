@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules about whole programs: no recursion, one order of evaluation, a body for each callee."""
 from .clang import Refused
-from .ir import each_statement, every_expression, expressions, parts
+from .ir import each_expression, each_statement, every_expression, expressions, parts
 
 
 def effects(functions, prims):
@@ -29,6 +29,25 @@ def effects(functions, prims):
     for f in functions.values():
         visit(f)
     return changes, reads, order
+
+
+def check_bounds(order):
+    """A loop's bound is evaluated before each round in C, once in model/C.v: nothing may change it."""
+    stores = {}
+
+    def stored(s):
+        found = {x[1] for x in each_statement(s) if x[0] == "Store"}
+        called = {x[2] for x in each_statement(s) if x[0] == "Calls"}
+        called |= {e[1] for e in every_expression(s) if e[0] == "Call"}
+        return found.union(*(stores.get(c, set()) for c in called))
+
+    for f in order:
+        stores[f.name] = stored(f.body)
+        for s in each_statement(f.body):
+            if s[0] == "For":
+                both = {e[1] for e in each_expression(s[3]) if e[0] == "Load"} & stored(s[4])
+                if both:
+                    raise Refused(f.at, f"in '{f.name}', a loop may change '{both.pop()}', which its bound reads")
 
 
 class Order:

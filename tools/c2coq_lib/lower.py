@@ -294,26 +294,43 @@ class Lower:
         return {e[1] for a in self.alias.values() for e in a[3]}
 
     # A call of several results stands alone: ("call", f, args); everything else is its scalars.
+    # Third: statements that must come first.
     def evaluated(self, node):
         node = strip(node)
         if node["kind"] == "CallExpr" and len(self.results_of(node)) > 1:
-            return ("call", *self.called(node))
-        return ("values", self.value(node))
+            return ("call", self.called(node), [])
+        if node.get("castKind") == "LValueToRValue" and strip(node["inner"][0])["kind"] != "CompoundLiteralExpr":
+            first, where = self.held(self.place(node["inner"][0]), node)
+            return ("values", self.leaves_of(where, node["type"]["qualType"], node), first)
+        return ("values", self.value(node), [])
+
+    def held(self, where, node):
+        """A struct is copied scalar by scalar: its indices are worked out once, before."""
+        first, indices = [], []
+        if where[0] == "local" or len(self.types.leaves(node["type"]["qualType"], node)) == 1:
+            return first, where
+        for e in where[3]:
+            if e[0] not in ("Var", "Const"):
+                name = self.fresh("index")
+                first.append(("Assign", name, e))
+                e = ("Var", name)
+            indices.append(e)
+        return first, (*where[:3], indices)
 
     def assign_all(self, targets, given, node):
         """targets := given; a target is a Var or a Load."""
         if given[0] == "call":
             if all(t[0] == "Var" for t in targets):
-                return ("Calls", [t[1] for t in targets], *given[1:])
+                return ("Calls", [t[1] for t in targets], *given[1])
             names = [self.fresh("value") for _ in targets]
-            call = ("Calls", names, *given[1:])
+            call = ("Calls", names, *given[1])
             return seq([call, *[self.assign(t, ("Var", n)) for t, n in zip(targets, names)]])
         done = set()
         for t, e in zip(targets, given[1]):
             if len(targets) > 1 and t[0] == "Var" and variables(e) & done:
                 raise Refused(node, "a struct is built from members of itself that change meanwhile")
             done.add(t[1])
-        return seq([self.assign(t, e) for t, e in zip(targets, given[1])])
+        return seq([*given[2], *[self.assign(t, e) for t, e in zip(targets, given[1])]])
 
     def assign(self, target, e):
         return ("Assign", target[1], e) if target[0] == "Var" else ("Store", target[1], target[2], e)
@@ -322,10 +339,11 @@ class Lower:
         if node["opcode"] != "=":
             raise Refused(node, f"a statement must not be a mere '{node['opcode']}'")
         target, source = node["inner"]
-        targets = self.leaves_of(self.place(target), node["type"]["qualType"], node)
+        first, where = self.held(self.place(target), node)
+        targets = self.leaves_of(where, node["type"]["qualType"], node)
         if any(t[0] == "Load" and t[1] in self.globals.tables for t in targets):
             raise Refused(node, "a constant table is not assigned")
-        return self.assign_all(targets, self.evaluated(source), node)
+        return seq([*first, self.assign_all(targets, self.evaluated(source), node)])
 
     def do_CompoundAssignOperator(self, node):
         target, source = node["inner"]
@@ -380,9 +398,9 @@ class Lower:
             return ("Ret", [])
         given = self.evaluated(node["inner"][0])
         if given[0] == "values":
-            return ("Ret", given[1])
+            return seq([*given[2], ("Ret", given[1])])
         names = [self.fresh("result") for _ in self.results_of(strip(node["inner"][0]))]
-        return seq([("Calls", names, *given[1:]), ("Ret", [("Var", n) for n in names])])
+        return seq([("Calls", names, *given[1]), ("Ret", [("Var", n) for n in names])])
 
     # --- for (T i = lo; i < hi; i++)
 
@@ -419,7 +437,7 @@ class Lower:
         plain = hi[3] if hi[0] == "Cast" else hi
         if plain[0] != "Const" or not 0 <= plain[1] < highest(t):
             raise Refused(node, "the bound of '<=' must be a constant below the type's highest value")
-        return ("Binop", "Add", t, hi, ("Const", 1, None))
+        return ("Const", plain[1] + 1, f"({plain[2]} + 1)" if plain[2] else None)
 
     def check_step(self, step, counter, node):
         good = step and step["kind"] == "UnaryOperator" and step["opcode"] == "++"
@@ -431,8 +449,8 @@ class Lower:
         changed = mods(inside)
         if name in changed or variables(hi) & set(changed):
             raise Refused(node, "the counter and the bound must not be assigned in the loop")
-        if any(e[0] in ("Load", "Call") for e in each_expression(hi)):
-            raise Refused(node, "the bound of a loop is built from locals and constants")
+        if any(e[0] == "Call" for e in each_expression(hi)):
+            raise Refused(node, "the bound of a loop must not call a function")
 
     # --- switch
 

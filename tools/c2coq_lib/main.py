@@ -6,7 +6,7 @@ import re
 import sys
 
 from . import emit
-from .check import Order, effects
+from .check import Order, check_bounds, effects
 from .clang import Refused, Types, tree
 from .layout import Globals
 from .lower import Lower
@@ -97,15 +97,69 @@ def relative(core):
                 else os.path.basename(f.at[0]), f.at[1])
 
 
+def merge_cycles(core):
+    """C files that call each other become one Coq file, named by both."""
+    calls = {}
+    for f in core.functions.values():
+        calls.setdefault(core.unit_of[f.name], set()).update(core.unit_of[c] for c in f.callees if c in core.functions)
+    reach = {u: set(v) for u, v in calls.items()}
+    while any(grow(reach, u) for u in reach):
+        pass
+    names = {}
+    for u in reach:
+        group = sorted({v for v in reach[u] if u in reach.get(v, ())} | {u})
+        names[u] = group[0] + "".join("_and_" + os.path.basename(v) for v in group[1:])
+    core.unit_of = {f: names[u] for f, u in core.unit_of.items()}
+
+
+def grow(reach, u):
+    more = set().union(reach[u], *(reach.get(v, set()) for v in reach[u]))
+    grew = more != reach[u]
+    reach[u] = more
+    return grew
+
+
+def unit_order(core, order):
+    """Files such that each calls only earlier ones and itself."""
+    merge_cycles(core)
+    done = []
+
+    def visit(unit):
+        if unit in done:
+            return
+        for other in sorted({core.unit_of[c] for f in order if core.unit_of[f.name] == unit for c in f.callees
+                             if c in core.functions} - {unit}):
+            visit(other)
+        done.append(unit)
+
+    for f in order:
+        visit(core.unit_of[f.name])
+    return done
+
+
+def inside(core, unit):
+    """The functions of one file in the order of the C, but callees first."""
+    done = []
+
+    def visit(f):
+        for c in f.callees:
+            if core.unit_of.get(c) == unit and core.functions[c] not in done:
+                visit(core.functions[c])
+        if f not in done:
+            done.append(f)
+
+    for f in sorted((f for f in core.functions.values() if core.unit_of[f.name] == unit), key=lambda f: f.at):
+        visit(f)
+    return done
+
+
 def translate(core, out, order):
     relative(core)
     results = {n: r for n, (_, r) in core.prims.items()}
     results.update({f.name: len(f.results) for f in order})
     taken = set(core.functions) | set(core.prims) | set(core.constants) | set(core.globals.leaves)
-    units = []
-    for f in order:
-        if core.unit_of[f.name] not in units:
-            units.append(core.unit_of[f.name])
+    units = unit_order(core, order)
+    order = [f for unit in units for f in inside(core, unit)]
     files = {"Constants": emit.constants(core.constants), "Globals": emit.globals_(core.globals),
              "Prims": emit.prims([(n, p, r) for n, (p, r) in core.prims.items()])}
     for unit in units:
@@ -118,6 +172,8 @@ def translate(core, out, order):
     files["Program"] = emit.program(order, units)
     for name, text in files.items() if out else ():
         emit.write(os.path.join(out, name + ".v"), text)
+    if out:
+        emit.forget(out, files)
     return files
 
 
@@ -139,6 +195,7 @@ def main():
     try:
         core.read(files, a.flags.split())
         changes, reads, order = effects(core.functions, set(core.prims)) if not core.errors else ((), (), [])
+        check_bounds(order)
         for f in order:
             Order(changes, reads).check(f)
         if not core.errors:

@@ -104,7 +104,8 @@ class Readable:
         return self.ev(a, en, lambda v: self.ev(b, en, lambda w: done(v, w)))
 
     def ev_LNot(self, e, en, k, want):
-        return self.ev(e[1], en, lambda v: k(V(f"negb {paren(v.b)}", True)))
+        return self.ev(e[1], en, lambda v: k(
+            V(f"negb {paren(v.term)}" if v.boolean else f"{paren(v.term)} =? 0", True)))
 
     def ev_LAnd(self, e, en, k, want):
         return self.logic(e, en, k, "&&")
