@@ -41,7 +41,8 @@ static int create_vcpus(struct machine *m, const struct placement *p)
 	for (i = 0; i < m->options->vcpus; i++) {
 		struct vcpu *v = &m->vcpus[i];
 
-		v->fd = device_create_vcpu(m->vm, i, i ? 0 : p->kernel, i ? 0 : p->tree, &v->state);
+		/* The engine checks every entry; the VM replaces those after the first by CPU_ON. */
+		v->fd = device_create_vcpu(m->vm, i, p->kernel, i ? 0 : p->tree, &v->state);
 		if (v->fd < 0)
 			return FAILED;
 	}
