@@ -21,7 +21,8 @@ void secondary(void);
 		__asm__ volatile("mrs %0, " name : "=r"(value_) : : "memory"); \
 		value_;                                                        \
 	})
-#define msr(name, value) __asm__ volatile("msr " name ", %x0" : : "rZ"((uint64_t)(value)) : "memory")
+#define msr(name, value) \
+	__asm__ volatile("msr " name ", %x0" : : "rZ"((uint64_t)(value)) : "memory")
 
 /* Bits of a register; a field of four bits, as in the ID registers. */
 static inline uint64_t field(uint64_t value, uint32_t low)

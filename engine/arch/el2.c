@@ -5,7 +5,10 @@
  */
 #include "arch.h"
 
-enum { ICC_SRE_ALL = 0xf, PAGE_SUPPORT_STAGE1 = 0, NOT_IMPLEMENTED = 15 };
+enum {
+	ICC_SRE_ALL = 0xf, /* SRE, DFB, DIB, Enable */
+	NOT_IMPLEMENTED = 15,
+};
 
 static void check_memory(void)
 {
@@ -33,7 +36,8 @@ static void check_interrupts(void)
 	uint64_t vtr = mrs("ich_vtr_el2");
 
 	if ((vtr & 31) + 1 < NIE_LRS)
-		panic_numbers("too few list registers; there are, needed:", (vtr & 31) + 1, NIE_LRS);
+		panic_numbers("too few list registers; there are, needed:", (vtr & 31) + 1,
+			      NIE_LRS);
 	if ((vtr >> 26 & 7) + 1 > 5)
 		panic_numbers("more than 5 bits of preemption; there are, at most:",
 			      (vtr >> 26 & 7) + 1, 5);
@@ -130,9 +134,9 @@ static void reset_interrupts(void)
 	msr("ich_vmcr_el2", 0);
 	msr("ich_ap0r0_el2", 0);
 	msr("ich_ap1r0_el2", 0);
-#define CLEAR_LR(n) \
+#define CLEAR_LR(n)      \
 	if (count > (n)) \
-		msr("ich_lr" #n "_el2", 0)
+	msr("ich_lr" #n "_el2", 0)
 	CLEAR_LR(0);
 	CLEAR_LR(1);
 	CLEAR_LR(2);

@@ -6,7 +6,7 @@
 /* Each CPU: one guard page, then two pages of stack, of which the top 16 bytes hold its number. */
 #define STACK_GUARD  4096
 #define STACK_STRIDE (3 * 4096)
-#define STACKS	     8
+#define STACKS       8
 #define CPU_SLOT     0
 
 /* Index 0: Device-nGnRnE. Index 1: Normal, write-back, allocating [ArmARM, MAIR_EL2]. */

@@ -17,7 +17,7 @@ enum {
 enum descriptor {
 	VALID_BLOCK = 1,
 	VALID_TABLE_OR_PAGE = 3,
-	DEVICE = 0 << 2,  /* index in MAIR_EL2 */
+	DEVICE = 0 << 2, /* index in MAIR_EL2 */
 	NORMAL = 1 << 2,
 	AP1_RES1 = 1 << 6,
 	READ_ONLY = 1 << 7,

@@ -77,7 +77,7 @@ _Noreturn void panic_exception(void)
 /* From head.S, at EL1 or EL3. */
 _Noreturn void start_wrong_el(void)
 {
-	panic_numbers("not started at EL2; CurrentEL and what it must be:", mrs("CurrentEL") >> 2, EL2);
+	panic_numbers("not started at EL2; at, must be:", mrs("CurrentEL") >> 2, EL2);
 }
 
 /* From vectors.S: the firmware was to turn this CPU off, which never returns. */

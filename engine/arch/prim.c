@@ -122,29 +122,40 @@ void isb(void)
 /* A table of nothing, so that no walk can succeed while VTTBR_EL2 names another VMID. */
 static uint64_t empty_table[512] __attribute__((aligned(4096)));
 
-#define TLBI_FOR(operation, vmid)                                                              \
-	do {                                                                                   \
-		uint64_t vttbr = mrs("vttbr_el2");                                             \
-		if (vttbr >> 48 == (vmid)) {                                                   \
-			__asm__ volatile("tlbi " operation : : : "memory");                    \
-		} else {                                                                       \
-			msr("vttbr_el2", (uint64_t)(vmid) << 48 | (uint64_t)empty_table);      \
-			isb();                                                                 \
-			__asm__ volatile("tlbi " operation : : : "memory");                    \
-			msr("vttbr_el2", vttbr);                                               \
-			isb();                                                                 \
-		}                                                                              \
-	} while (0)
+/* Make VTTBR_EL2 name the VMID: the operations below are by it [ArmARM, D8.17.5]. Returns what it was. */
+static uint64_t vmid_select(uint32_t vmid)
+{
+	uint64_t vttbr = mrs("vttbr_el2");
+
+	if (vttbr >> 48 != vmid) {
+		msr("vttbr_el2", (uint64_t)vmid << 48 | (uint64_t)empty_table);
+		isb();
+	}
+	return vttbr;
+}
+
+static void vmid_restore(uint64_t vttbr, uint32_t vmid)
+{
+	if (vttbr >> 48 != vmid) {
+		msr("vttbr_el2", vttbr);
+		isb();
+	}
+}
 
 void tlbi_vmid(uint32_t vmid)
 {
-	/* By VMID in VTTBR_EL2 [ArmARM, D8.17.5]. */
-	TLBI_FOR("vmalls12e1is", vmid);
+	uint64_t vttbr = vmid_select(vmid);
+
+	__asm__ volatile("tlbi vmalls12e1is" : : : "memory");
+	vmid_restore(vttbr, vmid);
 }
 
 void tlbi_vmid_local(uint32_t vmid)
 {
-	TLBI_FOR("vmalls12e1", vmid);
+	uint64_t vttbr = vmid_select(vmid);
+
+	__asm__ volatile("tlbi vmalls12e1" : : : "memory");
+	vmid_restore(vttbr, vmid);
 }
 
 uint64_t firmware_call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
