@@ -34,7 +34,6 @@ static int load(struct machine *m, const struct placement *p, const struct conte
 	return device_load(m->vm, "device tree", p->tree, tree, sizeof(tree));
 }
 
-/* CPU_ON replaces the entry of all but the first; the engine wants one inside the VM's memory. */
 static int create_vcpus(struct machine *m, const struct placement *p)
 {
 	unsigned i;
