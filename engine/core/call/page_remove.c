@@ -66,10 +66,10 @@ struct answer call_page_remove(uint64_t vm, uint64_t ipa, uint64_t count)
 		page_write((struct pfn){ w.table }, w.index + (uint32_t)i, DESC_SPENT);
 	/* Before the scrub: through a stale entry the VM could still write the page. */
 	s2_flush((uint32_t)vm);
-	for (uint64_t i = 0; i < count; i++)
-		take_back((uint32_t)vm, (struct pfn){ first + i });
-	/* The host may execute there next. */
+	/* Before the host can execute there: it must not run the VM's instructions. */
 	ic_invalidate();
 	dsb_ish();
+	for (uint64_t i = 0; i < count; i++)
+		take_back((uint32_t)vm, (struct pfn){ first + i });
 	return (struct answer){ NIE_OK, address_of(first), 0 };
 }
