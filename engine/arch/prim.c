@@ -92,21 +92,24 @@ void gicr_write(uint32_t cpu, uint32_t offset, uint32_t value)
 	*(volatile uint32_t *)gicr(cpu, offset) = value;
 }
 
-/* A ticket lock: CPUs are served in the order in which they came, so that none starves. */
-static uint32_t ticket_next;
-static uint32_t ticket_served;
+/*
+ * Whoever finds it free takes it. A queue would be fair, but each turn would wait for one certain CPU: where
+ * CPUs are themselves scheduled (an emulator, a nested machine) that CPU may not run for a long time.
+ */
+static uint32_t locked;
 
 void engine_lock(void)
 {
-	uint32_t mine = __atomic_fetch_add(&ticket_next, 1, __ATOMIC_RELAXED);
-
-	while (__atomic_load_n(&ticket_served, __ATOMIC_ACQUIRE) != mine)
-		__asm__ volatile("yield");
+	while (__atomic_exchange_n(&locked, 1, __ATOMIC_ACQUIRE) != 0) {
+		/* Read only, so that the line stays shared until it is free. */
+		while (__atomic_load_n(&locked, __ATOMIC_RELAXED) != 0)
+			__asm__ volatile("yield");
+	}
 }
 
 void engine_unlock(void)
 {
-	__atomic_store_n(&ticket_served, ticket_served + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
 }
 
 void dsb_ish(void)

@@ -20,7 +20,7 @@ enum experiment {
 	BAD_UNDEFINED,
 };
 
-enum { CPUS = 4, TURNS = 20000, WORDS = 512, FP_WORDS = 66 };
+enum { CPUS = 4, TURNS = 100000, PAUSE = 300, WORDS = 512, FP_WORDS = 66 };
 
 struct vm vms[NIE_MAX_VMS];
 struct vcpu vcpus[NIE_MAX_VMS * NIE_MAX_VCPUS];
@@ -34,6 +34,7 @@ void el1_vectors(void);
 static uint64_t pages[3][WORDS] __attribute__((aligned(4096)));
 static volatile uint32_t counter;
 static volatile uint32_t done;
+static volatile uint32_t here[CPUS];
 
 static void expect(const char *what, uint64_t got, uint64_t wanted)
 {
@@ -70,11 +71,22 @@ static void controls(void)
 	panic("experiment passed");
 }
 
-static void take_turns(void)
+/* All begin together: one that came late would have the lock to itself. */
+static void take_turns(uint32_t me)
 {
+	here[me] = 1;
+	for (uint32_t cpu = 0; cpu < CPUS; cpu++) {
+		while (here[cpu] == 0)
+			__asm__ volatile("yield");
+	}
 	for (uint32_t i = 0; i < TURNS; i++) {
 		engine_lock();
-		counter = counter + 1;
+		uint32_t before = counter;
+
+		/* Long enough that another CPU would come between. */
+		for (uint32_t j = 0; j < PAUSE; j++)
+			__asm__ volatile("nop");
+		counter = before + 1;
 		engine_unlock();
 	}
 	engine_lock();
@@ -86,7 +98,7 @@ static void lock(void)
 {
 	for (uint32_t cpu = 1; cpu < CPUS; cpu++)
 		expect("CPU_ON", firmware_cpu_on(cpu), 0);
-	take_turns();
+	take_turns(0);
 	while (done != CPUS)
 		__asm__ volatile("yield");
 	expect("turns under the lock", counter, CPUS * TURNS);
@@ -181,7 +193,7 @@ uint32_t boot(void)
 void cpu_start(uint32_t cpu)
 {
 	if (cpu != 0) {
-		take_turns();
+		take_turns(cpu);
 		for (;;)
 			__asm__ volatile("wfe");
 	}
