@@ -28,6 +28,12 @@ static inline uint32_t exception_class(uint64_t esr)
 	return (uint32_t)(esr >> 26) & 63;
 }
 
+/* An argument of a call: those of the 32-bit functions are 32 bits wide [DEN0028, 3.1]. */
+static inline uint64_t smccc_argument(uint64_t function, uint64_t x)
+{
+	return (function >> 30 & 1) != 0 ? x : x & 0xffffffff;
+}
+
 /* IPA page of a stage 2 translation fault; FAR_EL2 gives the offset in it. */
 static inline uint64_t fault_page(uint64_t hpfar)
 {

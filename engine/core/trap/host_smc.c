@@ -70,7 +70,7 @@ static uint64_t host_smc_answer(uint32_t cpu)
 	case SMCCC_VERSION:
 		return SMCCC_1_1;
 	case PSCI_FEATURES:
-		return host_features(c->x[1]);
+		return host_features(smccc_argument(PSCI_FEATURES, c->x[1]));
 	case PSCI_CPU_ON:
 		return host_cpu_on(c->x[1], c->x[2], c->x[3]);
 	case PSCI_AFFINITY_INFO:

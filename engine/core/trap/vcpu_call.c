@@ -9,12 +9,13 @@
 #include "../world.h"
 
 /* PSCI CPU_ON: OFF => READY, from the caller's arguments only. */
-static void vcpu_on(uint32_t cpu)
+static void vcpu_on(uint32_t cpu, uint64_t function)
 {
 	struct cpu *c = &cpus[cpu];
 	uint32_t vm = c->vm;
-	uint64_t target = c->x[1];
-	uint64_t entry = c->x[2];
+	uint64_t target = smccc_argument(function, c->x[1]);
+	uint64_t entry = smccc_argument(function, c->x[2]);
+	uint64_t argument = smccc_argument(function, c->x[3]);
 
 	if (target >= vms[vm].vcpus) {
 		c->x[0] = PSCI_INVALID_PARAMETERS;
@@ -23,7 +24,7 @@ static void vcpu_on(uint32_t cpu)
 	} else if (page_of(entry) - vms[vm].ram_base >= vms[vm].ram_pages) {
 		c->x[0] = PSCI_INVALID_ADDRESS;
 	} else {
-		context_reset(vm, (uint32_t)target, entry, c->x[3]);
+		context_reset(vm, (uint32_t)target, entry, argument);
 		vcpus[vm * NIE_MAX_VCPUS + target].state = VCPU_READY;
 		/* What the vCPU cached before it was turned off must not be used after it [DEN0022, 6.4]. */
 		s2_flush(vm);
@@ -93,7 +94,7 @@ static bool vcpu_call_exits(uint32_t cpu, uint64_t function)
 	switch (function) {
 	case PSCI_CPU_ON_32:
 	case PSCI_CPU_ON:
-		vcpu_on(cpu);
+		vcpu_on(cpu, function);
 		return true;
 	case PSCI_CPU_OFF:
 		exit_vcpu(cpu, (struct exit){ NIE_EXIT_CPU_OFF, 0, 0, 0 });
@@ -149,6 +150,7 @@ void vcpu_call(uint32_t cpu)
 
 	if (vcpu_call_exits(cpu, function))
 		return;
-	answer = vcpu_call_answer(cpus[cpu].vm, function, cpus[cpu].x[1], cpus[cpu].x[2]);
+	answer = vcpu_call_answer(cpus[cpu].vm, function, smccc_argument(function, cpus[cpu].x[1]),
+				  smccc_argument(function, cpus[cpu].x[2]));
 	cpus[cpu].x[0] = answer;
 }
