@@ -4,6 +4,7 @@
 #define TEST_UNIT_CHECK_H
 
 #include "fake.h"
+#include <string.h>
 #include <stddef.h>
 
 struct test {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EACH_FILE(X) X(build) X(pages)
+#define EACH_FILE(X) X(build) X(pages) X(run) X(world) X(psci)
 
 #define DECLARE(file)                            \
 	extern const struct test tests_##file[]; \
@@ -70,7 +70,11 @@ void refused(const char *call, uint64_t id, const char *name, uint64_t status, c
 
 uint64_t granted(const char *file, int line, const char *call, uint64_t id, const uint64_t args[6])
 {
-	check_equal(file, line, call, hvc(0, id, args), NIE_OK);
+	uint64_t status = hvc(0, id, args);
+
+	/* Once a vCPU runs here, x0 is its own. */
+	if (cpus[0].vm == CPU_HOST)
+		check_equal(file, line, call, status, NIE_OK);
 	note(call, "OK");
 	return cpus[0].x[1];
 }
