@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EACH_FILE(X) X(build) X(pages) X(run) X(world) X(psci)
+#define EACH_FILE(X) \
+	X(build) X(pages) X(run) X(world) X(psci) X(mmio) X(sysreg) X(host) X(boot) X(measure)
 
 #define DECLARE(file)                            \
 	extern const struct test tests_##file[]; \
