@@ -286,7 +286,7 @@ Section Text.
         let vs := filter (known en) (mods b) in
         let n' := List.length vs in
         let packed e := match values vs e with Some l => pack n' l | None => None end in
-        match packed en with
+        match (if known en x then None else packed en) with
         | None => crash
         | Some t0 =>
           if returns b then
