@@ -124,17 +124,36 @@ class Lint(Project):
         self.finds("direction", 1, "spec/x.v", "From nie.proof Require Import y.\n")
 
     def test_stems(self):
-        self.write("engine/core/call/page_add.c", SPDX)
-        self.finds_stem("test/qemu/bad_vm_stop_twice.c")
-        self.write("test/qemu/bad_page_add_of_other_vm.c", SPDX)
-        self.assertEqual(self.nie("lint", "stems")[0], 0)
+        self.write("abi/nie.h", SPDX + "enum nie_call {\n\tNIE_VERSION = 1,\n\tNIE_PAGE_ADD,\n};\n")
+        self.finds_stem("engine/core/call/vm_stop.c", "engine/core/call/page_add.c")
+        self.finds_stem("test/qemu/bad_vm_stop_twice.c", "test/qemu/bad_page_add_of_other_vm.c")
+        self.finds_stem("spec/call/vm_stop.v", "spec/call/page_add.v")
 
-    def finds_stem(self, other):
+    def finds_stem(self, other, own):
+        """The file of another call makes that of PAGE_ADD necessary."""
         self.assertEqual(self.nie("lint", "stems")[0], 0)
         self.write(other, SPDX)
         status, said = self.nie("lint", "stems")
         self.assertEqual(status, 1)
-        self.assertIn("engine/core/call/page_add.c:1", said)
+        self.assertIn("page_add has no " + os.path.dirname(own), said)
+        self.write(own, SPDX)
+
+    def test_unfinished_is_listed(self):
+        self.write("engine/x.c", "int x;\n")
+        place = "engine/x.c:1: no SPDX-License-Identifier: Apache-2.0"
+        self.write("tools/lint-known", f"licence {place}\n")
+        status, said = self.nie("lint", "licence")
+        self.assertEqual(status, 0)
+        self.assertIn("1 places unfinished", said)
+        self.write("engine/x.c", SPDX)
+        status, said = self.nie("lint", "licence")
+        self.assertEqual(status, 1)
+        self.assertIn("strike it", said)
+
+    def test_constants_may_be_required(self):
+        self.write("spec/x.v", "From nie.generated Require Import Constants.\n")
+        self.assertEqual(self.nie("lint", "direction")[0], 0)
+        self.finds("direction", 1, "spec/y.v", "From nie.generated Require Import Globals.\n")
 
     def test_private(self):
         self.finds("private", 1, "docs/x.md", "see /wor" + "k/main\n")
