@@ -21,6 +21,12 @@
 	X(ID_AA64MMFR0_EL1) X(ID_AA64MMFR1_EL1) X(ID_AA64MMFR2_EL1)
 /* clang-format on */
 
+/* Without FEAT_RAS there is no VDISR_EL2, and no DISR_EL1 either. */
+static bool has_ras(void)
+{
+	return field(mrs("id_aa64pfr0_el1"), 28) != 0;
+}
+
 __attribute__((always_inline)) uint64_t sysreg_read(uint32_t reg)
 {
 	switch (reg) {
@@ -29,6 +35,8 @@ __attribute__((always_inline)) uint64_t sysreg_read(uint32_t reg)
 		return mrs(#name);
 		READABLE(READ)
 #undef READ
+	case REG_VDISR_EL2:
+		return has_ras() ? mrs("s3_4_c12_c1_1") : 0;
 	default:
 		panic_numbers("the core reads a register that is not there; number:", reg, 0);
 	}
@@ -43,6 +51,10 @@ __attribute__((always_inline)) void sysreg_write(uint32_t reg, uint64_t value)
 		break;
 		WRITABLE(WRITE)
 #undef WRITE
+	case REG_VDISR_EL2:
+		if (has_ras())
+			msr("s3_4_c12_c1_1", value);
+		break;
 	default:
 		panic_numbers("the core writes a register that is not there; number:", reg, 0);
 	}

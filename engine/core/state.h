@@ -66,6 +66,7 @@ enum context_word {
 	CTX_SYSREG = 32,                           /* REG_SWITCHED of them */
 	CTX_ICH = 80,                              /* VMCR, AP0R0, AP1R0 in the order of enum sysreg */
 	CTX_ICH_COUNT = 3,
+	CTX_VDISR = 88,
 	CTX_FP = 128,                              /* 66 words */
 };
 

@@ -75,6 +75,9 @@ enum sysreg {
 	REG_ID_AA64MMFR0_EL1,
 	REG_ID_AA64MMFR1_EL1,
 	REG_ID_AA64MMFR2_EL1,
+
+	/* What a VM's DISR_EL1 is while HCR_EL2.AMO = 1: nothing traps it. Switched with a vCPU. */
+	REG_VDISR_EL2,
 	REG_COUNT,
 };
 

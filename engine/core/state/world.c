@@ -75,6 +75,9 @@ static void load_vcpu(uint32_t cpu, struct pfn context)
 
 		sysreg_write(REG_ICH_VMCR_EL2 + r, value);
 	}
+	uint64_t deferred = page_read(context, CTX_VDISR);
+
+	sysreg_write(REG_VDISR_EL2, deferred);
 	fp_load(context, CTX_FP);
 }
 
@@ -92,6 +95,9 @@ static void save_vcpu(uint32_t cpu, struct pfn context)
 
 		page_write(context, CTX_ICH + r, value);
 	}
+	uint64_t deferred = sysreg_read(REG_VDISR_EL2);
+
+	page_write(context, CTX_VDISR, deferred);
 	fp_save(context, CTX_FP);
 	/* The host must not find the VM's vectors: VCPU_RUN returns them zeroed. */
 	fp_zero();
