@@ -156,7 +156,7 @@ uint64_t sysreg_read(uint32_t reg)
 void sysreg_write(uint32_t reg, uint64_t value)
 {
 	fake_counts.changes++;
-	if (reg >= REG_ID_AA64PFR0_EL1 || reg == REG_MPIDR_EL1 || reg == REG_MIDR_EL1)
+	if ((reg >= REG_MPIDR_EL1 && reg < REG_VDISR_EL2) || reg >= REG_COUNT)
 		violation("sysreg_write(%u)", reg);
 	else
 		fake_reg[fake_cpu][reg] = value;

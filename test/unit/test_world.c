@@ -29,6 +29,7 @@ static void fill(uint32_t cpu, uint64_t (*value)(uint32_t))
 		fake_fp[cpu][i] = value(200 + i);
 	*reg(cpu, REG_ICH_AP0R0_EL2) = value(300);
 	*reg(cpu, REG_ICH_AP1R0_EL2) = value(301);
+	*reg(cpu, REG_VDISR_EL2) = value(303);
 }
 
 static void first_entry_is_a_reset(void)
@@ -47,7 +48,7 @@ static void first_entry_is_a_reset(void)
 	for (uint32_t i = 0; i < 66; i++)
 		CHECK_EQ(fake_fp[1][i], 0);
 	CHECK_EQ(*reg(1, REG_ICH_VMCR_EL2) | *reg(1, REG_ICH_AP0R0_EL2) |
-			 *reg(1, REG_ICH_AP1R0_EL2),
+			 *reg(1, REG_ICH_AP1R0_EL2) | *reg(1, REG_VDISR_EL2),
 		 0);
 	kick(1);
 }
@@ -86,6 +87,7 @@ static void vcpu_finds_its_own_on_another_cpu(void)
 		CHECK_EQ(fake_fp[2][i], vm_value(200 + i));
 	CHECK_EQ(*reg(2, REG_ICH_AP0R0_EL2), vm_value(300));
 	CHECK_EQ(*reg(2, REG_ICH_AP1R0_EL2), vm_value(301));
+	CHECK_EQ(*reg(2, REG_VDISR_EL2), vm_value(303));
 	CHECK_EQ(*reg(2, REG_ICH_VMCR_EL2), vm_value(302));
 	kick(2);
 }
