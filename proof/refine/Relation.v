@@ -1,0 +1,257 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+(* The relation between the machine that runs the C and spec/State.v, and contracts of the functions that
+   several calls use. It speaks of memory that the engine alone reaches; nothing is said of the rest. *)
+From Coq Require Import ZArith List Bool Lia.
+From nie.model Require Import Machine.
+From nie.spec Require Import State.
+From nie.lib Require Import World.
+From nie.proof.invariant Require Import Meaning.
+From nie.generated Require Import Prims.
+From nie.lib Require Import Wp.
+(* The C's functions hide those of the same name in the spec, which are then State.f. *)
+Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule_and_host nie.generated.state.stage2 nie.generated.state.checks.
+From nie.proof Require Import Core.
+Import ListNotations.
+Open Scope Z_scope.
+Open Scope c_scope.
+Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
+
+Notation valid := Machine.valid.
+Notation frame := Machine.frame.
+#[global] Arguments at1 : simpl never.
+#[global] Arguments put1 : simpl never.
+
+Definition owner_words (o : owner) : Z * Z * Z * Z :=                    (* state, vm, level, key *)
+  match o with
+  | Host => (GRANULE_HOST, 0, 0, 0)
+  | Engine => (GRANULE_ENGINE, 0, 0, 0)
+  | Table v l k => (GRANULE_TABLE, v, l, k)
+  | Vcpu v i => (GRANULE_VCPU, v, 0, i)
+  | Data v x => (GRANULE_DATA, v, 0, x)
+  | Shared v x => (GRANULE_SHARED, v, 0, x)
+  | Run v i => (GRANULE_RUN, v, 0, i)
+  end.
+
+Record globals_hold (a : state) (gl : globals) : Prop := {
+  g_base : at1 config_word gl MAN_RAM_BASE = ram_first (cfg a);
+  g_pages : at1 config_word gl MAN_RAM_PAGES = ram_count (cfg a);
+  g_tables : at1 config_word gl MAN_TABLES = host_tables (cfg a);
+  g_dev_base : at1 config_word gl MAN_DEV_BASE = dev_first (cfg a);
+  g_dev_pages : at1 config_word gl MAN_DEV_PAGES = dev_count (cfg a);
+  g_own : forall p, in_ram a p = true ->
+    let i := p - ram_first (cfg a) in
+    (at1 granules_state gl i, at1 granules_vm gl i, at1 granules_level gl i, at1 granules_key gl i) = owner_words (own a p) /\
+    at1 granules_zero gl i = 0;
+  g_vm : forall v, 0 <= v < NIE_MAX_VMS ->
+    at1 vms_state gl v = vm_state (vm_at a v) /\ at1 vms_root gl v = root (vm_at a v) /\
+    at1 vms_ram_base gl v = ram_base (vm_at a v) /\ at1 vms_ram_pages gl v = ram_pages (vm_at a v) /\
+    at1 vms_granules gl v = granules (vm_at a v);
+}.
+
+Definition ram_of (a : state) : Z * Z := (ram_first (cfg a), ram_first (cfg a) + ram_count (cfg a)).
+Definition engine_of (a : state) : Z * Z := (engine_first (cfg a), engine_first (cfg a) + engine_count (cfg a)).
+
+(* The machine is in state [a], the lock being free. *)
+Record R (a : state) (s : mach globals Machine.hw) : Prop := {
+  R_wf : wf a;
+  R_onto : onto a;
+  R_globals : globals_hold a (glob s);
+  R_hw : exists m, world (hw s) (Aset a) (Aset a) m (now m) (hw s) /\ tables_hold a m;
+  R_ram : ram (hw s) = ram_of a;
+  R_engine : engine (hw s) = engine_of a;
+}.
+
+Ltac consts := unfold MAN_RAM_BASE, MAN_RAM_PAGES, MAN_TABLES, MAN_DEV_BASE, MAN_DEV_PAGES, PAGES_PER_GIB, NIE_PAGE_SHIFT,
+  DESC_TABLE, LEVEL_ROOT, LEVEL_PAGE, NIE_MAX_VMS, GRANULES_MAX in *.
+
+Lemma known_of_wp : forall S A (m : M S A) v s, wp m (fun r s' => r = v /\ s' = s) s -> m s = Some (v, s).
+Proof. unfold wp. intros S A m v s H. destruct (m s) as [[]|]; [|easy]. now destruct H as [-> ->]. Qed.
+
+Ltac w_ret := apply wp_ret; cbn beta iota.
+Ltac w_bind := apply wp_bind; cbn beta.
+Ltac w_known H := eapply wp_known; [apply H|cbn beta iota].
+(* The manifest's words, by what they mean. *)
+Ltac cfgs := repeat match goal with
+  | G : globals_hold _ ?gl |- context [at1 config_word ?gl MAN_RAM_BASE] => rewrite (g_base _ _ G)
+  | G : globals_hold _ ?gl |- context [at1 config_word ?gl MAN_RAM_PAGES] => rewrite (g_pages _ _ G)
+  | G : globals_hold _ ?gl |- context [at1 config_word ?gl MAN_TABLES] => rewrite (g_tables _ _ G)
+  | G : globals_hold _ ?gl |- context [at1 config_word ?gl MAN_DEV_BASE] => rewrite (g_dev_base _ _ G)
+  | G : globals_hold _ ?gl |- context [at1 config_word ?gl MAN_DEV_PAGES] => rewrite (g_dev_pages _ _ G)
+  end.
+Ltac arith := consts; lia.
+Ltac wraps := repeat match goal with
+  | |- context [wrap U64 ?x] => rewrite (wrap64 x) by arith
+  | |- context [wrap U32 ?x] => rewrite (wrap32 x) by arith
+  end.
+Ltac w_load := eapply wp_load1; [reflexivity | try arith | cbn beta; cfgs].
+Ltac w_store := eapply wp_store1; [reflexivity | try arith | cbn beta].
+(* Steps that need no thought. *)
+Ltac w_step := match goal with
+  | |- wp (bind _ _) _ _ => w_bind
+  | |- wp (ret _) _ _ => w_ret
+  | |- wp (load _ [_]) _ _ => w_load
+  | |- wp (store _ [_] _) _ _ => w_store
+  end.
+Ltac go := repeat (w_step; wraps).
+
+(** Primitives. *)
+
+Section Prim.
+Variables (h0 : Machine.hw) (a : state).
+Hypothesis RAM : ram h0 = ram_of a.
+
+Lemma has_word : forall A B m V h p i, world h0 A B m V h -> in_ram a p = true -> is_word i = true ->
+  (Machine.in_ram h p && is_word i)%bool = true.
+Proof.
+  intros A B m V h p i W P I. rewrite I, andb_true_r. unfold Machine.in_ram.
+  rewrite (f_ram _ _ (w_frame _ _ _ _ _ _ W)), RAM. exact P.
+Qed.
+
+Section Rules.
+Variables (A B : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : Machine.hw) (gl : globals).
+Hypothesis W : world h0 A B m V h.
+
+Lemma wp_page_read : forall p i (Q : Z -> mach globals Machine.hw -> Prop),
+  in_ram a p = true -> is_word i = true -> ~ touch B p ->
+  (forall h', world h0 A B m V h' -> Q (m (p * 512 + i)) (Mach gl h')) -> wp (page_read p i) Q (Mach gl h).
+Proof.
+  intros p i Q P I N H. unfold page_read. apply wp_hw. cbn. unfold Machine.page_read, word_of, wp.
+  rewrite (has_word _ _ _ _ _ _ _ W P I). cbn beta iota.
+  assert (W' : world h0 A B m V (oblige (private p) (others h))) by now apply world_oblige, N; apply world_others.
+  pose proof (w_mem _ _ _ _ _ _ W' p i I N) as E. cbn in E. cbn. rewrite E. now apply H.
+Qed.
+
+Lemma wp_page_write : forall p i v (Q : unit -> mach globals Machine.hw -> Prop),
+  in_ram a p = true -> is_word i = true -> ~ touch B p ->
+  (valid v = true -> V (p * 512 + i) v) -> (valid (m (p * 512 + i)) = true -> V (p * 512 + i) (m (p * 512 + i))) ->
+  (forall h', world h0 A B (upd m (p * 512 + i) v) V h' -> Q tt (Mach gl h')) -> wp (page_write p i v) Q (Mach gl h).
+Proof.
+  intros p i v Q P I N Hv Hm H. unfold page_write. apply wp_hw. cbn. unfold Machine.page_write, word_of, does, wp.
+  rewrite (has_word _ _ _ _ _ _ _ W P I). cbn beta iota. apply H, world_store; auto.
+  apply world_oblige; auto. now apply world_others.
+Qed.
+
+Lemma wp_dsb : forall (Q : unit -> mach globals Machine.hw -> Prop),
+  (forall m' h', (forall p i, is_word i = true -> ~ touch B p -> m' (p * 512 + i) = m (p * 512 + i)) ->
+     world h0 A A m' (now m') h' -> Q tt (Mach gl h')) -> wp dsb_ish Q (Mach gl h).
+Proof.
+  intros Q H. unfold dsb_ish. apply wp_hw. cbn. unfold wp.
+  destruct (world_complete _ _ _ _ _ _ (world_others _ _ _ _ _ _ W)) as (m' & E & W'). eauto.
+Qed.
+
+Lemma wp_isb : forall (Q : unit -> mach globals Machine.hw -> Prop),
+  (forall h', world h0 A B m V h' -> Q tt (Mach gl h')) -> wp isb Q (Mach gl h).
+Proof. intros Q H. unfold isb. apply wp_hw. cbn. unfold wp. apply H. now apply world_others. Qed.
+End Rules.
+
+Lemma wp_dsb_same : forall A m V h gl (Q : unit -> mach globals Machine.hw -> Prop), world h0 A A m V h ->
+  (forall h', world h0 A A m (now m) h' -> Q tt (Mach gl h')) -> wp dsb_ish Q (Mach gl h).
+Proof.
+  intros A m V h gl Q W H. unfold dsb_ish. apply wp_hw. cbn. unfold wp.
+  apply H, world_complete_same with V. now apply world_others.
+Qed.
+
+Lemma wp_ic : forall A m V h gl (Q : unit -> mach globals Machine.hw -> Prop), world h0 A A m V h ->
+  (forall h', world h0 A A m (now m) h' -> Q tt (Mach gl h')) -> wp ic_invalidate Q (Mach gl h).
+Proof.
+  intros A m V h gl Q W H. unfold ic_invalidate. apply wp_hw. cbn. unfold wp.
+  apply H, world_complete_same with V. now apply world_others.
+Qed.
+
+Lemma wp_tlbi : forall A B m V h gl v (Q : unit -> mach globals Machine.hw -> Prop), world h0 B B m V h -> sub A B ->
+  (forall v' l k d, v' <> v -> B v' l k d -> A v' l k d) -> (forall d, B v 0 0 d -> A v 0 0 d) -> closed A V ->
+  (forall h', world h0 A B m V h' -> Q tt (Mach gl h')) -> wp (tlbi_vmid v) Q (Mach gl h).
+Proof.
+  intros A B m V h gl v Q W S O Z C H. unfold tlbi_vmid. apply wp_hw. cbn. unfold wp.
+  apply H, world_doom; auto. now apply world_others.
+Qed.
+
+(* Scrub a page that nobody reaches, and wait for it. *)
+Lemma wp_zero : forall A m h gl p (Q : unit -> mach globals Machine.hw -> Prop), world h0 A A m (now m) h ->
+  in_ram a p = true -> ~ touch A p ->
+  (forall m' h', (forall w, m' w = if (p * 512 <=? w) && (w <? p * 512 + 512) then 0 else m w) ->
+     world h0 A A m' (now m) h' -> Q tt (Mach gl h')) ->
+  wp (page_zero p) Q (Mach gl h).
+Proof.
+  intros A m h gl p Q W P N H. unfold page_zero. apply wp_hw. cbn. unfold Machine.page_zero, word_of, does, wp.
+  rewrite (has_word _ _ _ _ _ _ 0 W P eq_refl). cbn beta iota.
+  destruct (world_zero h0 512 A A m (now m) (oblige (private p) (others h)) p 0) as (m' & W' & E); auto; try lia.
+  - apply world_oblige; auto. now apply world_others.
+  - intros. reflexivity.
+  - rewrite Z.add_0_r in *. apply (H m'); auto.
+Qed.
+
+Lemma wp_clean : forall A m V h gl p (Q : unit -> mach globals Machine.hw -> Prop), world h0 A A m V h ->
+  in_ram a p = true ->
+  (forall h', world h0 A A m (now m) h' -> Q tt (Mach gl h')) -> wp (page_clean p) Q (Mach gl h).
+Proof.
+  intros A m V h gl p Q W P H. unfold page_clean. apply wp_hw. cbn. unfold Machine.page_clean, word_of, does, wp.
+  rewrite (has_word _ _ _ _ _ _ 0 W P eq_refl). cbn beta iota. apply H, world_complete_same with V. now apply world_others.
+Qed.
+End Prim.
+
+(** Functions that read globals only. *)
+
+Section Pure.
+Variables (a : state) (gl : globals) (h : Machine.hw).
+Hypothesis Wc : wf_cfg a.
+Hypothesis G : globals_hold a gl.
+Let s := Mach gl h.
+
+Lemma granule_exists_run : forall p, 0 <= p < 2 ^ 64 ->
+  granule_exists p s = Some (b2z (in_ram a p), s).
+Proof.
+  intros p P. apply known_of_wp. pose proof (c_ram _ Wc) as C. unfold granule_exists, s.
+  go. unfold in_ram. destruct (Z.leb_spec (ram_first (cfg a)) p); go; split; auto. f_equal. apply eq_true_iff_eq. lia.
+Qed.
+
+Lemma gibs_run : gibs s = Some (gib_count a, s).
+Proof.
+  apply known_of_wp. pose proof (c_ram _ Wc) as C. unfold gibs, s, PAGES_PER_GIB. go.
+  split; auto. unfold gib_count. f_equal. lia.
+Qed.
+
+Lemma level3_of_run : forall p, in_ram a p = true -> level3_of p s = Some (level3 a (p / 512), s).
+Proof.
+  intros p P. apply known_of_wp. pose proof (c_ram _ Wc) as C. pose proof (c_dev _ Wc) as D.
+  pose proof (c_tables _ Wc) as T. pose proof (c_engine _ Wc) as E. unfold in_ram in P.
+  unfold level3_first in T.
+  assert (GB : 1 <= gib_count a <= 512) by (unfold gib_count; arith).
+  unfold level3_of, s. go. w_known gibs_run. go. w_known granule_exists_run; [arith|].
+  unfold in_ram. rewrite P. cbn [b2z negb Z.eqb]. go.
+  split; auto. unfold level3, level3_first, in_ram.
+  replace ((ram_first (cfg a) <=? p / 512 * 512) && (p / 512 * 512 <? ram_first (cfg a) + ram_count (cfg a))) with true by lia.
+  lia.
+Qed.
+
+Lemma granule_get_run : forall p, in_ram a p = true ->
+  granule_get p s =
+  Some ((let '(st, v, l, k) := owner_words (own a p) in (st, v, l, 0, k)), s).
+Proof.
+  intros p P. apply known_of_wp. pose proof (c_ram _ Wc) as C. pose proof (g_own _ _ G p P) as [O Z0].
+  unfold in_ram in P. unfold granule_get, s. go. rewrite <- O, Z0. auto.
+Qed.
+
+Lemma desc_page_run : forall d, desc_page d s = Some (frame d, s).
+Proof. intro d. unfold stage2_h.desc_page, ret. consts. now rewrite shiftr_12, land_36. Qed.
+Lemma desc_is_table_run : forall d, desc_is_table d s = Some (b2z (d mod 4 =? 3), s).
+Proof. intro d. unfold stage2_h.desc_is_table, ret. consts. now rewrite land_3. Qed.
+Lemma desc_valid_run : forall d, desc_valid d s = Some (b2z (valid d), s).
+Proof.
+  intro d. unfold stage2_h.desc_valid, ret. rewrite land_1, valid_mod. do 3 f_equal.
+  destruct (Z.eqb_spec (d mod 2) 0), (Z.eqb_spec (d mod 2) 1); cbn; auto; lia.
+Qed.
+Lemma page_of_run : forall x, page_of x s = Some (x / 4096, s).
+Proof. intro x. unfold granule_h.page_of, ret. consts. now rewrite shiftr_12. Qed.
+Lemma address_of_run : forall p, 0 <= p < 2 ^ 52 -> address_of p s = Some (p * 4096, s).
+Proof. intros p P. unfold granule_h.address_of, ret. consts. rewrite shiftl_12, wrap64 by lia. auto. Qed.
+Lemma aligned_run : forall x, aligned x 1 s = Some (b2z (x mod 4096 =? 0), s).
+Proof. intro x. unfold granule_h.aligned, ret. change (wrap U64 (wrap U64 (1 * NIE_PAGE_SIZE) - 1)) with 4095. now rewrite land_4095. Qed.
+Lemma range_ok_run : forall x n, 0 <= n < 2 ^ 64 -> range_ok x n s = Some (b2z (State.range_ok x n), s).
+Proof.
+  intros x n N. unfold state.granule_and_host.range_ok, ret, State.range_ok. rewrite land_511. do 3 f_equal. unfold NIE_RANGE_MAX.
+  destruct (Z.leb_spec 1 n); cbn; auto. destruct (Z.leb_spec n 512); cbn.
+  - rewrite wrap64 by lia. auto.
+  - symmetry. lia.
+Qed.
+End Pure.
