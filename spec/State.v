@@ -84,7 +84,7 @@ Definition host_may_access (a : state) (p : Z) : bool :=
   else device (cfg a) p.
 
 (* Checks come one after the other; the first that fails is the answer. *)
-Notation "'require' c 'else' e ; k" := (if c then k else e) (at level 200, c at level 100, e at level 100, k at level 200).
+Notation "'require' c 'else' e ; k" := (if c then k else e) (at level 200, c at level 100, e at level 100, k at level 200, only parsing).
 
 Definition page_of (address : Z) : Z := address / 4096.
 Definition address_of (page : Z) : Z := page * 4096.

@@ -179,19 +179,16 @@ Qed.
 
 (** Steps of the proof that change nothing in the machine. *)
 
-(* More may be visible. *)
-Lemma world_vis : forall A B m V (V' : Z -> Z -> Prop) h, world h0 A B m V h -> (forall w d, V w d -> V' w d) ->
-  closed A V' -> closed B V' -> world h0 A B m V' h.
-Proof. intros A B m V V' h []. constructor; auto. Qed.
-
-(* More may be reached. *)
-Lemma world_grow : forall A B A' B' m V h, world h0 A B m V h -> sub A A' -> sub B B' -> sub A' B' ->
-  closed A' V -> closed B' V -> apart B' -> safe_set (engine h) B' -> world h0 A' B' m V h.
+(* More may be reached, and seen. *)
+Lemma world_grow : forall A B A' B' m V (V' : Z -> Z -> Prop) h, world h0 A B m V h -> sub A A' -> sub B B' -> sub A' B' ->
+  (forall w d, valid d = true -> V w d -> V' w d) ->
+  closed A' V' -> closed B' V' -> apart B' -> safe_set (engine h) B' -> world h0 A' B' m V' h.
 Proof.
-  intros A B A' B' m V h W SA SB S CA CB AP SF.
+  intros A B A' B' m V V' h W SA SB S SV CA CB AP SF.
   assert (T : forall p, touch B p -> touch B' p).
   { intros p (v & l & k & d & H & M). exists v, l, k, d. split; auto. }
   destruct W. constructor; auto.
+  intros p i d I N D Y. apply SV; auto.
 Qed.
 
 Lemma world_mem : forall A B m m' V h, world h0 A B m V h ->

@@ -67,8 +67,10 @@ Ltac consts := unfold MAN_RAM_BASE, MAN_RAM_PAGES, MAN_TABLES, MAN_DEV_BASE, MAN
 Lemma known_of_wp : forall S A (m : M S A) v s, wp m (fun r s' => r = v /\ s' = s) s -> m s = Some (v, s).
 Proof. unfold wp. intros S A m v s H. destruct (m s) as [[]|]; [|easy]. now destruct H as [-> ->]. Qed.
 
-Ltac w_ret := apply wp_ret; cbn beta iota.
-Ltac w_bind := apply wp_bind; cbn beta.
+Ltac w_ret := match goal with |- wp (ret _) _ _ => apply wp_ret; cbn beta iota end.
+Ltac w_bind := match goal with |- wp (bind _ _) _ _ => apply wp_bind; cbn beta end.
+(* Up to the next step that is neither. *)
+Ltac skip := repeat first [w_bind | w_ret].
 Ltac w_known H := eapply wp_known; [apply H|cbn beta iota].
 (* The manifest's words, by what they mean. *)
 Ltac cfgs := repeat match goal with
