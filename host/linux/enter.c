@@ -16,64 +16,69 @@ static void record_in(struct nie_vcpu *v, const u64 lr[VGIC_LRS], u64 hcr)
 		WRITE_ONCE(v->run[RUN_IN_LR0 + i], lr[i]);
 }
 
+/* The lock is taken only when there is something: else all vCPUs' ticks would wait for each other. */
 static void before(struct nie_vcpu *v, u64 lr[VGIC_LRS])
 {
 	struct nie_vm *vm = v->vm;
-	u64 hcr;
+	u64 hcr = 0;
 
-	raw_spin_lock(&vm->gic_lock);
-	nie_timer_update(v);
-	hcr = vgic_flush(&vm->gic, v->index, lr);
-	raw_spin_unlock(&vm->gic_lock);
+	memset(lr, 0, VGIC_LRS * sizeof(*lr));
+	if (vgic_busy(&vm->gic, v->index, nie_timer_due(v))) {
+		raw_spin_lock(&vm->gic_lock);
+		nie_timer_update(v);
+		hcr = vgic_flush(&vm->gic, v->index, lr);
+		raw_spin_unlock(&vm->gic_lock);
+	}
 	record_in(v, lr, hcr);
 	nie_timer_before(lr);
 }
 
-/* Nothing ran: the list registers come back as they were given. */
-static void undo(struct nie_vcpu *v, const u64 lr[VGIC_LRS])
+static void fold(struct nie_vcpu *v, const u64 given[VGIC_LRS], const u64 left[VGIC_LRS], u64 vmcr,
+		 u32 eois)
 {
 	struct nie_vm *vm = v->vm;
 
+	if (!given[0] && !eois) {
+		vm->gic.cpu[v->index].vmcr = vmcr; /* only this thread uses it */
+		return;
+	}
 	raw_spin_lock(&vm->gic_lock);
-	vgic_fold(&vm->gic, v->index, lr, vm->gic.cpu[v->index].vmcr, 0);
+	vgic_fold(&vm->gic, v->index, left, vmcr, eois);
 	raw_spin_unlock(&vm->gic_lock);
 }
 
 static void after(struct nie_vcpu *v, const u64 given[VGIC_LRS])
 {
-	struct nie_vm *vm = v->vm;
-	u64 lr[VGIC_LRS], reason = READ_ONCE(v->run[RUN_OUT_REASON]);
+	u64 left[VGIC_LRS], reason = READ_ONCE(v->run[RUN_OUT_REASON]);
 	u32 i;
 
 	v->answer = false;
 	v->timer_control = READ_ONCE(v->run[RUN_OUT_CNTV_CTL]);
 	v->timer_deadline = READ_ONCE(v->run[RUN_OUT_CNTV_CVAL]);
 	for (i = 0; i < VGIC_LRS; i++)
-		lr[i] = READ_ONCE(v->run[RUN_OUT_LR0 + i]);
-	nie_timer_after(given, lr);
-	raw_spin_lock(&vm->gic_lock);
-	vgic_fold(&vm->gic, v->index, lr, READ_ONCE(v->run[RUN_OUT_VMCR]),
-		  READ_ONCE(v->run[RUN_OUT_EOICOUNT]));
-	raw_spin_unlock(&vm->gic_lock);
+		left[i] = READ_ONCE(v->run[RUN_OUT_LR0 + i]);
+	nie_timer_after(given, left);
+	fold(v, given, left, READ_ONCE(v->run[RUN_OUT_VMCR]), READ_ONCE(v->run[RUN_OUT_EOICOUNT]));
 	if (reason < NIE_EXIT_REASONS)
-		atomic64_inc(&vm->exits[reason]);
+		atomic64_inc(&v->vm->exits[reason]);
 }
 
-static u64 enter_locked(struct nie_vcpu *v)
+static u64 enter_masked(struct nie_vcpu *v)
 {
 	u64 lr[VGIC_LRS], status;
 
+	/* What was done before a kick that is forgotten here is seen below: pairs with nie_notify. */
+	xchg(&v->kicked, false);
 	/* Set before the checks: whoever changes something after them sees it and kicks. */
-	WRITE_ONCE(v->cpu, smp_processor_id());
-	smp_store_mb(v->in_guest, true);
+	smp_store_mb(v->guest, current);
 	if (signal_pending(current) || need_resched() || READ_ONCE(v->vm->stopped))
 		return NIE_NOT_ENTERED;
 	before(v, lr);
 	status = nie_call(NIE_VCPU_RUN, v->vm->index, v->index);
 	if (status == NIE_OK)
 		after(v, lr);
-	else
-		undo(v, lr);
+	else /* nothing ran: the list registers come back as they were given */
+		fold(v, lr, lr, v->vm->gic.cpu[v->index].vmcr, 0);
 	return status;
 }
 
@@ -84,8 +89,8 @@ u64 nie_enter(struct nie_vcpu *v)
 	/* The engine keeps no vector register of ours across VCPU_RUN. */
 	kernel_neon_begin();
 	local_irq_disable();
-	status = enter_locked(v);
-	WRITE_ONCE(v->in_guest, false);
+	status = enter_masked(v);
+	WRITE_ONCE(v->guest, NULL);
 	local_irq_enable();
 	kernel_neon_end();
 	return status;

@@ -69,8 +69,9 @@ struct nie_vcpu {
 	bool from_user; /* and the monitor gives it in state->answer */
 	u64 x[4];       /* else it is here */
 
-	bool in_guest; /* between the checks before an entry and the exit: a kick is needed */
-	int cpu;       /* where, if in_guest */
+	/* Who is between the checks before an entry and the exit, to be kicked; and was already kicked. */
+	struct task_struct *guest;
+	bool kicked;
 	u32 turned_on; /* how often PSCI CPU_ON named it */
 	wait_queue_head_t wait;
 
@@ -115,7 +116,8 @@ u64 nie_enter(struct nie_vcpu *v);
 int nie_timer_init(void);
 void nie_timer_exit(void);
 void nie_timer_setup(struct nie_vcpu *v);
-/* Is the VM's timer due? Called with gic_lock held: sets the input line of interrupt 27. */
+bool nie_timer_due(const struct nie_vcpu *v);
+/* The same as the input line of interrupt 27. Called with gic_lock held. */
 void nie_timer_update(struct nie_vcpu *v);
 /* From here to disarm, the deadline wakes the vCPU. */
 void nie_timer_arm(struct nie_vcpu *v);

@@ -2,12 +2,18 @@
 /* RUN: enter the vCPU again and again, serve the exits that need no monitor, return with the others. */
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
-#include <linux/smp.h>
 #include "nie.h"
 
-/* The IPI itself makes the VM exit. */
-static void kicked(void *unused)
+/* Any IPI makes the VM exit; one is enough until the next entry. */
+static void kick(struct nie_vcpu *v)
 {
+	struct task_struct *task;
+
+	rcu_read_lock(); /* a task outlives its last look at it */
+	task = READ_ONCE(v->guest);
+	if (task && !xchg(&v->kicked, true))
+		kick_process(task);
+	rcu_read_unlock();
 }
 
 void nie_notify(struct nie_vm *vm, u32 mask)
@@ -22,8 +28,7 @@ void nie_notify(struct nie_vm *vm, u32 mask)
 		if (!v || !(mask & (1U << i)))
 			continue;
 		wake_up(&v->wait);
-		if (READ_ONCE(v->in_guest))
-			smp_call_function_single(READ_ONCE(v->cpu), kicked, NULL, 0);
+		kick(v);
 	}
 }
 

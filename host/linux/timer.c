@@ -35,9 +35,14 @@ static bool on(const struct nie_vcpu *v)
 	return (v->timer_control & (CTL_ENABLE | CTL_IMASK)) == CTL_ENABLE;
 }
 
+bool nie_timer_due(const struct nie_vcpu *v)
+{
+	return on(v) && counter() >= v->timer_deadline;
+}
+
 void nie_timer_update(struct nie_vcpu *v)
 {
-	vgic_line(&v->vm->gic, v->index, VGIC_VTIMER, on(v) && counter() >= v->timer_deadline);
+	vgic_line(&v->vm->gic, v->index, VGIC_VTIMER, nie_timer_due(v));
 }
 
 static ktime_t until_deadline(const struct nie_vcpu *v)
@@ -49,7 +54,7 @@ static ktime_t until_deadline(const struct nie_vcpu *v)
 	return ns_to_ktime(mul_u64_u64_div_u64(ticks, NSEC_PER_SEC, hz) + 1);
 }
 
-static enum hrtimer_restart timer_due(struct hrtimer *timer)
+static enum hrtimer_restart deadline(struct hrtimer *timer)
 {
 	struct nie_vcpu *v = container_of(timer, struct nie_vcpu, timer);
 
@@ -64,7 +69,7 @@ static enum hrtimer_restart timer_due(struct hrtimer *timer)
 void nie_timer_setup(struct nie_vcpu *v)
 {
 	hrtimer_init(&v->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	v->timer.function = timer_due;
+	v->timer.function = deadline;
 }
 
 void nie_timer_arm(struct nie_vcpu *v)

@@ -72,6 +72,21 @@ u32 vgic_sgi(struct vgic *v, u32 cpu, u64 value)
 	return vgic_wanted(v);
 }
 
+bool vgic_busy(const struct vgic *v, u32 cpu, bool timer)
+{
+	const struct vgic_bank *b = &v->cpu[cpu].own;
+	u32 i;
+
+	if (((b->line >> VGIC_VTIMER) & 1) != timer)
+		return true;
+	for (i = 0; i < VGIC_BANKS; i++) {
+		b = vgic_bank_const(v, cpu, i);
+		if ((vgic_deliverable(v, b) | b->active) & vgic_mine(b, cpu))
+			return true;
+	}
+	return false;
+}
+
 bool vgic_wakes(const struct vgic *v, u32 cpu)
 {
 	u64 vmcr = v->cpu[cpu].vmcr;

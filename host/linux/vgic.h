@@ -77,6 +77,12 @@ bool vgic_wakes(const struct vgic *v, u32 cpu);
 /* Which vCPUs have an interrupt pending that is in no list register. */
 u32 vgic_wanted(const struct vgic *v);
 
+/*
+ * Must vCPU `cpu` have list registers, or its input line of the timer changed? May be called without the lock: what
+ * others change meanwhile they report by a mask.
+ */
+bool vgic_busy(const struct vgic *v, u32 cpu, bool timer);
+
 /* Fill the list registers of vCPU `cpu` for an entry; returns the enables for ICH_HCR_EL2. */
 u64 vgic_flush(struct vgic *v, u32 cpu, u64 lr[VGIC_LRS]);
 /* Take back the list registers after the exit; eois is ICH_HCR_EL2.EOIcount. */
