@@ -824,3 +824,7 @@ Proof.
 Qed.
 
 End Sound.
+
+(* The end of a primitive's case: its tuple of results is a list. *)
+Ltac prim_result t := repeat match type of t with (_ * _)%type => destruct t as [t ?] end;
+  try destruct t; reflexivity.

@@ -61,12 +61,13 @@ def kind(n):
 def sem(name, arity, results):
     args = [f"a{i}" for i in range(arity)]
     return [f"Definition {name}_sem : fsem ({STATE}) := Fsem {results} (fun args =>",
-            f"  match args with {items(args)} => {' '.join([name, *args])} | _ => crash end)."]
+            f"  match args with {items(args)} => {' '.join([name, *args])} | _ => crash end).",
+            f"#[global] Strategy expand [{name}_sem]."]
 
 
 def prims(list_):
     """list_: (name, parameters, number of results)"""
-    lines = [start("engine/core/prim.h", "From nie.lib Require Export C_text.",
+    lines = [start("engine/core/prim.h", "From nie.lib Require Export C_text C_text_sound.",
                    "From nie.generated Require Export Constants Globals."),
              "(* What the machine does for the core; model/ supplies it. *)", "Class prims (H : Type) := Prims {"]
     for name, params, results in list_:
@@ -86,7 +87,11 @@ def prims(list_):
                      f"{bound} <- {' '.join([name, *args])} ;; ret {items(out)} | _ => crash end else")
     table = items([f"({quoted(n)}, {n}_sem)" for n, _, _ in list_])
     return "\n".join([*lines, "  crash.", "", f"Definition prim_table : list (string * fsem ({STATE})) :=",
-                      f"  {table}.", "End Prims.", ""])
+                      f"  {table}.", "", "Lemma prims_mean : agrees prim prim_table.", "Proof.",
+                      "  intros f F E args s t s' R. unfold prim. unfold prim_table in E. cbn [get] in E.",
+                      "  repeat (match goal with |- context [String.eqb f ?n] => destruct (String.eqb f n) end;",
+                      "    [inversion E; subst; clear E; cbn in R; repeat (destruct args as [|? args]; try discriminate R);",
+                      "     unfold bind; rewrite R; prim_result t | ]). discriminate.", "Qed.", "End Prims.", ""])
 
 
 def module(unit):
@@ -123,7 +128,7 @@ def same(unit, source, functions, imports):
                   f"Lemma {f.name}_same : {forall}text load store {f.name}_callees {f.name}_deep {items(args)} = "
                   f"{' '.join([f.name, *args])}.", "Proof. same. Qed.",
                   f"Lemma {f.name}_means : means load store {f.name}_callees {f.name}_deep {f.name}_sem.",
-                  f"Proof. means {f.name}_same. Qed.", ""]
+                  f"Proof. intros args s t s' E; unfold {f.name}_sem in *; means {f.name}_same. Qed.", ""]
     return "\n".join([*lines, "End Same.", ""])
 
 
@@ -137,7 +142,8 @@ def program(order, units):
              f"Definition core_table : list (string * fsem ({STATE})) :=",
              "  (" + items([f"({quoted(n)}, {n}_sem)" for n in names]) + " ++ prim_table)%list.", "",
              "Theorem core_means : agrees (den load store prim core) core_table.", "Proof.",
-             "  program.", *[f"  function {f.name}_means." for f in reversed(order)], "  primitives.", "Qed.",
+             "  unfold core, core_table; cbn [app].", *[f"  function {f.name}_means." for f in reversed(order)],
+             "  exact prims_mean.", "Qed.",
              "End Program.", ""]
     return "\n".join(lines)
 
