@@ -72,20 +72,37 @@ def printable(data):
     return "".join(c if c.isprintable() or c == "\t" else "" for c in text)
 
 
+SAMPLES = 4
+
+
 def last_state(monitor):
-    """Where each CPU is, by QEMU's monitor."""
+    """Where each CPU is, by QEMU's monitor, a few times: a CPU that waits and one that loops differ."""
+    places = {}
     try:
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(3)
+            s.settimeout(5)
             s.connect(monitor)
-            s.sendall(b"info registers -a\n")
-            text, end = "", time.monotonic() + 3
-            while time.monotonic() < end and text.count("(qemu)") < 2:
-                text += s.recv(65536).decode("utf-8", "replace")
+            ask(s, "")
+            for _ in range(SAMPLES):
+                text = ask(s, "info registers -a\n")
+                for c, pc, level in re.findall(r"CPU#(\d+)\s+PC=([0-9a-f]+).*?PSTATE=\S+ \S+ (EL\w+)", text, re.S):
+                    places.setdefault(c, []).append(f"{level} 0x{pc}")
+                time.sleep(0.3)
     except OSError as e:
         return [f"QEMU's monitor does not answer: {e}"]
-    found = re.findall(r"CPU#(\d+)\s+PC=([0-9a-f]+).*?PSTATE=\S+ \S+ (EL\w+)", text, re.S)
-    return [f"CPU {c}: pc 0x{pc} at {level}" for c, pc, level in found] or ["no CPU was shown"]
+    return [f"CPU {c}: {', '.join(at)}" for c, at in places.items()] or ["no CPU was shown"]
+
+
+def ask(monitor, command):
+    """The monitor's answer, up to its next prompt. It echoes the command without a line's end first."""
+    monitor.sendall(command.encode())
+    text = ""
+    while not text.endswith("(qemu) "):
+        data = monitor.recv(65536)
+        if not data:
+            break
+        text += data.decode("utf-8", "replace")
+    return text
 
 
 class Run:
