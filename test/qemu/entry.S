@@ -96,6 +96,9 @@ guest_check_registers:
 	.irp	r, tpidr_el0, tpidrro_el0, tpidr_el1, far_el1, elr_el1, sp_el0, ttbr0_el1, ttbr1_el1, contextidr_el1
 	msr	\r, x19
 	.endr
+	.irp	n, 3, 4, 5, 6
+	mov	x\n, #0
+	.endr
 	mov	w0, #0x0102
 	movk	w0, #0xc600, lsl #16
 	hvc	#0

@@ -95,6 +95,18 @@ GUEST void guest_busy(uint64_t argument)
 	}
 }
 
+GUEST void guest_busy_all(uint64_t argument)
+{
+	uint64_t self;
+
+	__asm__("adr %0, guest_busy_all" : "=r"(self));
+	if (argument == 0) {
+		for (uint64_t k = 1; k < 3; k++)
+			call(0xc4000003, k, WINDOW, (self - WINDOW) | k << 32);
+	}
+	guest_busy(argument);
+}
+
 GUEST void guest_two(uint64_t argument)
 {
 	uint64_t number, self;
@@ -131,7 +143,8 @@ GUEST void guest_caller(uint64_t argument)
 	uint64_t function = report(REPORT_READY, argument);
 
 	for (;;)
-		function = report(REPORT_VALUE, call(function, argument, WINDOW, 0));
+		function = report(REPORT_VALUE,
+				  call(function, argument, function == 0xc4000003 ? WINDOW : 0, 0));
 }
 
 GUEST void guest_interrupted(uint64_t argument)

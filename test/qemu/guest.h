@@ -32,8 +32,10 @@ guest_program guest_victim;
 guest_program guest_reader;
 /* The same, but jump there. */
 guest_program guest_jumper;
-/* Write and check every page of the 2 MiB at WINDOW + 2 MiB for ever; report only when it is wrong. */
+/* Write and check 4 pages at WINDOW + 2 MiB + 16 pages * argument for ever; report only when they are wrong. */
 guest_program guest_busy;
+/* The same on every vCPU, each its own pages of the 2 MiB; vCPU 0 first turns on all others, with their number. */
+guest_program guest_busy_all;
 /* Turn vCPU 1 on with the same program, then report VALUE with the vCPU's number for ever. */
 guest_program guest_two;
 /* Load the device at DEVICE, report VALUE; store x0 of the answer there; ... */

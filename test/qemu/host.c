@@ -36,6 +36,14 @@ void store(uint64_t address, uint64_t value)
 	*(volatile uint64_t *)address = value;
 }
 
+/* The compiler copies structs with it. */
+void *memcpy(void *to, const void *from, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		((volatile char *)to)[i] = ((const char *)from)[i];
+	return to;
+}
+
 static volatile uint32_t *word(uint64_t address)
 {
 	return (volatile uint32_t *)address;
@@ -233,6 +241,12 @@ void cpu_start(uint32_t cpu)
 	CHECK_EQ(smc(0xc4000003, cpu, (uint64_t)secondary, cpu), 0);
 	while (work[cpu].up == 0)
 		;
+}
+
+void cpu_gone(uint32_t cpu)
+{
+	work[cpu].up = 0;
+	work[cpu].busy = 0;
 }
 
 void on_cpu(uint32_t cpu, uint64_t (*f)(uint64_t), uint64_t arg)

@@ -91,6 +91,8 @@ bool is_zero(uint64_t address);
 void on_cpu(uint32_t cpu, uint64_t (*f)(uint64_t), uint64_t arg);
 uint64_t wait_cpu(uint32_t cpu);
 void cpu_start(uint32_t cpu);
+/* The CPU turned itself off: the next use starts it anew. */
+void cpu_gone(uint32_t cpu);
 /* start.S: where a CPU comes up, x0 = its number. */
 void secondary(void);
 /* Software interrupt 1 to a CPU: takes a vCPU out. Taken by polling: the host masks interrupts. */

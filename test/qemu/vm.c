@@ -89,6 +89,32 @@ uint64_t expect_report(uint32_t i, uint32_t k, uint64_t code)
 	return out(i, k, RUN_OUT_X0 + 2);
 }
 
+void busy_vm(uint32_t i)
+{
+	vm_create(i, 1);
+	vm_load(i);
+	vm_table(i, WINDOW + MIB2, 3);
+	CHECK_EQ(CALL(PAGE_ADD_ZERO, i, WINDOW + MIB2, pages(16, 16 * PAGE), 16, 3), NIE_OK);
+	vm_vcpu(i, 0, guest_busy, 0);
+	CHECK_EQ(CALL(VM_ACTIVATE, i), NIE_OK);
+}
+
+static uint64_t run_once(uint64_t i)
+{
+	CHECK_EQ(CALL(VCPU_RUN, i, 0), NIE_OK);
+	acknowledge();
+	return out((uint32_t)i, 0, RUN_OUT_REASON);
+}
+
+void run_on(uint32_t cpu, uint32_t i)
+{
+	uint64_t before = CALL_X1(VM_INFO, i);
+
+	on_cpu(cpu, run_once, i);
+	while (CALL_X1(VM_INFO, i) == before)
+		;
+}
+
 void victim(uint32_t i)
 {
 	vm_start(i, 1, guest_victim, i + 1);

@@ -36,6 +36,11 @@ uint64_t enter(uint32_t i, uint32_t k);
 /* Enter, and it must report `code`; returns what it reports with it. */
 uint64_t expect_report(uint32_t i, uint32_t k, uint64_t code);
 
+/* A VM that writes its memory and never leaves by itself; enter vCPU 0 of a VM on another CPU, which runs it at return
+ * and ends with the exit's reason. */
+void busy_vm(uint32_t i);
+void run_on(uint32_t cpu, uint32_t i);
+
 /* A VM with a secret in memory and registers that checks both for ever. */
 void victim(uint32_t i);
 /* Let it check: everything is as it left it, and the host cannot reach it. */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pages that are not, halves of blocks, ranges that are not contiguous, other VMs' IPAs. */
+#include "vm.h"
+
+TEST(bad_page_remove_what_is_not_there)
+{
+	uint64_t block = pages(512, MIB2);
+
+	victim(0);
+	vm_create(1, 1);
+	REFUSED(VM_STATE, PAGE_REMOVE, 1, WINDOW, 1);
+	REFUSED(VM_STATE, PAGE_REMOVE, 2, WINDOW, 1);
+	REFUSED(VM, PAGE_REMOVE, 64, WINDOW, 1);
+	REFUSED(UNMAPPED, PAGE_REMOVE, 0, WINDOW + 100 * PAGE, 1);
+	REFUSED(NO_TABLE, PAGE_REMOVE, 0, WINDOW + MIB2, 1);
+	REFUSED(UNMAPPED, PAGE_REMOVE, 0, DATA, DATA_PAGES + 1);
+	REFUSED(COUNT, PAGE_REMOVE, 0, DATA, 513);
+	REFUSED(COUNT, PAGE_REMOVE, 0, DATA, 0);
+	REFUSED(ALIGN, PAGE_REMOVE, 0, DATA + 8, 1);
+	REFUSED(IPA, PAGE_REMOVE, 0, 1ULL << 39, 1);
+	CHECK_EQ(CALL(PAGE_ADD_ZERO, 0, WINDOW + MIB2, block, 512, 2), NIE_OK);
+	REFUSED(BLOCK, PAGE_REMOVE, 0, WINDOW + MIB2, 512);
+	REFUSED(BLOCK, PAGE_REMOVE, 0, WINDOW + MIB2 + PAGE, 1);
+	vm_table(0, WINDOW + MIB2, 3);
+	CHECK_EQ(CALL(PAGE_ADD_ZERO, 0, DATA + DATA_PAGES * PAGE, page(), 1, 3), NIE_OK);
+	REFUSED(NOT_CONTIGUOUS, PAGE_REMOVE, 0, DATA, DATA_PAGES + 1);
+	victim_intact(0);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables below a running victim. */
+#include "vm.h"
+
+TEST(bad_table_remove_in_use)
+{
+	victim(0);
+	REFUSED(NOT_EMPTY, TABLE_REMOVE, 0, WINDOW, 3);
+	REFUSED(NOT_EMPTY, TABLE_REMOVE, 0, WINDOW, 2);
+	REFUSED(LEVEL, TABLE_REMOVE, 0, 0, 1);
+	REFUSED(NO_TABLE, TABLE_REMOVE, 0, WINDOW + MIB2, 3);
+	REFUSED(NO_TABLE, TABLE_REMOVE, 0, 0, 2);
+	REFUSED(ALIGN, TABLE_REMOVE, 0, WINDOW + PAGE, 3);
+	REFUSED(IPA, TABLE_REMOVE, 0, 1ULL << 39, 3);
+	REFUSED(VM_STATE, TABLE_REMOVE, 1, WINDOW, 3);
+	REFUSED(VM, TABLE_REMOVE, 64, WINDOW, 3);
+	victim_intact(0);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A page is taken while the VM writes it without end: no store arrives after the host has it. */
+#include "vm.h"
+
+TEST(good_page_remove_while_running)
+{
+	for (uint32_t round = 0; round < 8; round++) {
+		uint64_t taken;
+
+		busy_vm(0);
+		run_on(1, 0);
+		delay(200);
+		taken = CALL_X1(PAGE_REMOVE, 0, WINDOW + MIB2 + PAGE, 1);
+		for (uint32_t n = 0; n < 100; n++)
+			CHECK(is_zero(taken));
+		/* The VM took its abort, and goes on: it is a loop of its vector's own. */
+		kick(1);
+		CHECK_EQ(wait_cpu(1), NIE_EXIT_IRQ);
+		CHECK(is_zero(taken));
+		vm_destroy(0);
+	}
+}
