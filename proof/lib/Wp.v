@@ -126,3 +126,15 @@ Lemma shiftr_12 : forall d, Z.shiftr d 12 = d / 4096.
 Proof. intro d. now rewrite Z.shiftr_div_pow2 by lia. Qed.
 Lemma shiftl_12 : forall d, Z.shiftl d 12 = d * 4096.
 Proof. intro d. now rewrite Z.shiftl_mul_pow2 by lia. Qed.
+
+(* A page address and attribute bits below it do not overlap. *)
+Lemma lor_page : forall p x, 0 <= p -> 0 <= x < 4096 -> Z.lor (p * 4096) x = p * 4096 + x.
+Proof.
+  intros p x P X. assert (L : Z.land (p * 4096) x = 0).
+  2:{ rewrite <- (Z.lxor_lor _ _ L). symmetry. now apply Z.add_nocarry_lxor. }
+  apply Z.bits_inj'. intros n N. rewrite Z.land_spec, Z.bits_0.
+  change 4096 with (2 ^ 12). destruct (Z.ltb_spec n 12).
+  - now rewrite Z.mul_pow2_bits_low by lia.
+  - replace (Z.testbit x n) with false; [apply andb_false_r|]. symmetry. destruct (Z.eq_dec x 0) as [->|]; [apply Z.bits_0|].
+    apply Z.bits_above_log2; [lia|]. apply Z.log2_lt_pow2; [lia|]. apply Z.lt_le_trans with (2 ^ 12); [lia|]. apply Z.pow_le_mono_r; lia.
+Qed.
