@@ -28,6 +28,9 @@ static void check_interrupts(void)
 {
 	if (field(mrs("id_aa64pfr0_el1"), 24) == 0)
 		panic("no system registers of a GICv3");
+	/* Its registers hold state that nothing here switches; ID_AA64PFR2_EL1. */
+	if (field(mrs("s3_0_c0_c4_2"), 12) != 0)
+		panic("a CPU interface of a GICv5");
 	msr("icc_sre_el2", ICC_SRE_ALL);
 	isb();
 	if ((mrs("icc_sre_el2") & 1) == 0)
@@ -72,6 +75,19 @@ static void reset_fine_grained_traps(uint64_t mmfr0)
 	}
 }
 
+/* Memory partitions: the engine's is 0, and EL1's accesses to the controls trap. */
+static void reset_partitions(void)
+{
+	enum { HAS_BW_CTRL = 56 };
+
+	/* FEAT_MPAMv0p1 has the registers too, and shows in the fraction alone. */
+	if (field(mrs("id_aa64pfr0_el1"), 40) == 0 && field(mrs("id_aa64pfr1_el1"), 16) == 0)
+		return;
+	msr("s3_4_c10_c5_0", 3ULL << 48); /* MPAM2_EL2: TRAPMPAM0EL1, TRAPMPAM1EL1 */
+	if ((mrs("s3_0_c10_c4_4") >> HAS_BW_CTRL & 1) != 0) /* MPAMIDR_EL1 */
+		msr("s3_4_c10_c5_4", 0);          /* MPAMBW2_EL2: 0 traps */
+}
+
 /* Controls of later extensions: off, whatever they are. */
 static void reset_extensions(void)
 {
@@ -85,9 +101,7 @@ static void reset_extensions(void)
 		msr("s3_4_c2_c0_3", 0); /* TCR2_EL2: else PIE could change what tables permit */
 	if (field(mmfr3, 4) != 0)
 		msr("s3_4_c1_c0_3", 0); /* SCTLR2_EL2 */
-	if (field(mrs("id_aa64pfr0_el1"), 40) != 0)
-		/* MPAM2_EL2: TRAPMPAM0EL1, TRAPMPAM1EL1; partition 0 for the engine */
-		msr("s3_4_c10_c5_0", 3ULL << 48);
+	reset_partitions();
 }
 
 /* Streaming mode is off and stays off: CPTR_EL2 of the core traps all of SVE and SME. */

@@ -149,7 +149,11 @@ void tlbi_vmid(uint32_t vmid)
 {
 	uint64_t vttbr = vmid_select(vmid);
 
-	__asm__ volatile("tlbi vmalls12e1is" : : : "memory");
+	/*
+	 * Twice: on many cores the first DSB does not wait for stores of other CPUs through the entries that are
+	 * gone, the second does (Arm's erratum 4118414 and its kin, CVE-2025-10263). The core has the second DSB.
+	 */
+	__asm__ volatile("tlbi vmalls12e1is\n\tdsb ish\n\ttlbi vmalls12e1is" : : : "memory");
 	vmid_restore(vttbr, vmid);
 }
 

@@ -101,9 +101,8 @@ class Engine:
     def says(self, token):
         """Mechanisms that are code, not a field of a register."""
         if token == "FP":
-            return all(f"{op}\tfp{r}, x" in self.fp_s or f"{op}\tx{n}, fp{r}" in self.fp_s
-                       for op, n, r in (("mrs", 2, "cr"), ("mrs", 3, "sr"), ("msr", 0, "cr"), ("msr", 0, "sr"))) and \
-                "fp_load(" in self.function("load_vcpu") and "fp_zero();" in self.function("save_vcpu")
+            return self.fp_whole() and "fp_load(" in self.function("load_vcpu") and \
+                "fp_zero();" in self.function("save_vcpu")
         if token == "PSTATE":
             return "SPSR_EL2" in self.switched
         if token == "GPR":
@@ -112,3 +111,11 @@ class Engine:
         if token == "TLB":
             return "tlbi_vmid_local" in self.function("enter_vcpu") and "REG_VTTBR_EL2" in self.function("controls_vcpu")
         return False
+
+    def fp_whole(self):
+        """Do fp_save, fp_load and fp_zero of fp.S each treat FPCR and FPSR?"""
+        for label, pattern in (("fp_save", r"mrs\tx\d+, fp{}"), ("fp_load", r"msr\tfp{}, x\d"), ("fp_zero", r"msr\tfp{}, xzr")):
+            body = re.search(rf"\n{label}:(.*?)\n\tret", self.fp_s, re.S)
+            if not body or not all(re.search(pattern.format(r), body[1]) for r in ("cr", "sr")):
+                return False
+        return True

@@ -80,7 +80,8 @@ def check(found, rules, mechanisms, traps):
 
 def main():
     parser = argparse.ArgumentParser(prog="census")
-    parser.add_argument("--linux", required=True, help="Linux's list of system registers")
+    parser.add_argument("--linux", required=True, help="Linux's list of system registers, for fields of registers")
+    parser.add_argument("--registers", required=True, help="what registers.py printed")
     parser.add_argument("--traps", required=True, help="what the trap code does, from test/census/traps.c")
     parser.add_argument("--engine", default=os.path.join(ROOT, "engine"))
     parser.add_argument("--rules", default=os.path.join(HERE, "classes.txt"))
@@ -94,7 +95,7 @@ def main():
     except ValueError as e:
         print(f"census: {e}")
         return 1
-    found = registers.collect(options.linux)
+    found = registers.read(options.registers)
     traps = read_traps(options.traps)
     errors, rule_for = check(found, rules, mechanisms, traps)
     if options.document and not errors:

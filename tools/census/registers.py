@@ -105,13 +105,19 @@ def collect(linux_list):
             for where, name in order]
 
 
+def read(path):
+    """What main() printed."""
+    with open(path, encoding="utf-8") as f:
+        rows = [line.rstrip("\n").split("\t") for line in f]
+    return [Register(where, name, access, tuple(sources.split(","))) for where, name, access, sources in rows]
+
+
 def main():
-    """Lines for test/census/traps.c: each encoding once, and its five numbers."""
-    if len(sys.argv) != 3 or sys.argv[1] != "--encodings":
-        sys.exit("usage: registers.py --encodings LINUX-LIST")
-    for where in dict.fromkeys(r.encoding for r in collect(sys.argv[2])):
-        if where[:2] in ("S1", "S2", "S3"):
-            print(where, *sort_key(where))
+    """One a line: encoding, name, access, sources."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: registers.py LINUX-LIST")
+    for r in collect(sys.argv[1]):
+        print(r.encoding, r.name, r.access, ",".join(r.sources), sep="\t")
 
 
 if __name__ == "__main__":
