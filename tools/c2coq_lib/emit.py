@@ -142,7 +142,7 @@ def program(order, units):
              f"Definition core_table : list (string * fsem ({STATE})) :=",
              "  (" + items([f"({quoted(n)}, {n}_sem)" for n in names]) + " ++ prim_table)%list.", "",
              "Theorem core_means : agrees (den load store prim core) core_table.", "Proof.",
-             "  unfold core, core_table; cbn [app].", *[f"  function {f.name}_means." for f in reversed(order)],
+             "  unfold core, core_table; cbn [app].", *[f"  function ({f.name}_means (H := H))." for f in reversed(order)],
              "  exact prims_mean.", "Qed.",
              "End Program.", ""]
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import subprocess
 import sys
 
 from . import emit
@@ -13,7 +14,13 @@ from .lower import Lower
 from .text import RESERVED
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-FLAGS = ["--target=aarch64-none-elf", "-std=c11", "-ffreestanding", "-Wall", "-Wextra"]
+MAKEFILE = os.path.join(ROOT, "engine")
+
+
+def build_flags():
+    """The flags with which the engine is built: what its Makefile says."""
+    ask = ["make", "-s", "-C", MAKEFILE, "--eval=c2coq-flags: ; @echo $(CFLAGS)", "c2coq-flags"]
+    return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Core:
@@ -72,7 +79,7 @@ class Core:
         if not any(n["kind"] == "CompoundStmt" for n in node.get("inner", [])) or self.unit(file) is None:
             return
         try:
-            if name in RESERVED or name in self.prims:
+            if name in RESERVED or name in self.prims or re.search("_(deep|sem|same|means|callees)$", name):
                 raise Refused(node, f"the name '{name}' is taken")
             if name in self.functions and tuple(self.functions[name].at) != tuple(node["at"]):
                 raise Refused(node, f"a second function '{name}'; the first is at {self.functions[name].at[0]}")
@@ -186,14 +193,14 @@ def main():
     parser.add_argument("--out", default=os.path.join(ROOT, "proof/generated"), help="folder of the Coq files")
     parser.add_argument("--base", default=os.path.join(ROOT, "engine/core"), help="folder whose functions count")
     parser.add_argument("--prims", help="header that declares the primitives; default: prim.h in the base")
-    parser.add_argument("--flags", help="clang's flags, those of the build", default=" ".join(FLAGS))
+    parser.add_argument("--flags", help="clang's flags; default: those of engine/Makefile")
     parser.add_argument("--list", action="store_true", help="print the names of the files written")
     a = parser.parse_args()
     files = a.files or sorted(os.path.join(d, f) for d, _, fs in os.walk(a.base) for f in fs if f.endswith(".c"))
     core = Core(a.base, a.prims or os.path.join(a.base, "prim.h"))
     written = {}
     try:
-        core.read(files, a.flags.split())
+        core.read(files, (a.flags or build_flags()).split())
         changes, reads, order = effects(core.functions, set(core.prims)) if not core.errors else ((), (), [])
         check_bounds(order)
         for f in order:
