@@ -25,10 +25,11 @@
 	msr	elr_el1, x16
 	eret
 	.endm
-	/* An interrupt: its number in x15, ended, on at the next instruction. */
+	/* An interrupt: its number in x15, ended, the timer off before (else it is due again), on where it came. */
 	.macro	guest_irq
 	.balign	128
 	mrs	x15, S3_0_C12_C12_0
+	msr	cntv_ctl_el0, xzr
 	msr	S3_0_C12_C12_1, x15
 	eret
 	.endm
@@ -64,12 +65,13 @@ guest_jump: /* x0 = address of a RET; returns ESR_EL1 or 0 */
 	ret
 
 	.global guest_wait
-guest_wait: /* until an interrupt: its number */
+guest_wait: /* until an interrupt: its number. x0 = 1: without WFI */
 	mov	x15, #-1
 	msr	daifclr, #2
 	isb
-1:	wfi
-	cmn	x15, #1
+1:	cbnz	x0, 2f
+	wfi
+2:	cmn	x15, #1
 	b.eq	1b
 	msr	daifset, #2
 	mov	x0, x15

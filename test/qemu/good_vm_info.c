@@ -11,7 +11,7 @@ TEST(good_vm_info)
 	uint64_t granules = hvc(NIE_VM_INFO, 0, 0, 0, 0, 0, 0).x[2];
 
 	/* Root, four tables, code, eight stacks, data, context, record. */
-	CHECK_EQ(granules, 5 + (uint64_t)(guest_end - guest_start) / PAGE + 8 + DATA_PAGES + 2);
+	CHECK_EQ(granules, 5 + GUEST_BYTES / PAGE + 8 + DATA_PAGES + 2);
 	busy_vm(1);
 	run_on(1, 1);
 	CHECK_EQ(CALL_X1(VM_INFO, 1), NIE_VM_ACTIVE | 1 << 8);

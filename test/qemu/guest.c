@@ -7,7 +7,7 @@
 
 uint64_t guest_load(uint64_t address, uint64_t *value);
 uint64_t guest_jump(uint64_t address);
-uint64_t guest_wait(void);
+uint64_t guest_wait(uint64_t spin);
 uint64_t guest_check_registers(uint64_t pattern, uint64_t code, uint64_t value);
 
 /* SMC or HVC with x0..x3; returns x0. */
@@ -154,5 +154,19 @@ GUEST void guest_interrupted(uint64_t argument)
 			 : "r"(0xffULL), "r"(1ULL));
 	report(REPORT_READY, argument);
 	for (;;)
-		report(REPORT_VALUE, guest_wait());
+		report(REPORT_VALUE, guest_wait(0));
+}
+
+GUEST void guest_timer(uint64_t argument)
+{
+	__asm__ volatile("msr S3_0_C4_C6_0, %0\n\tmsr S3_0_C12_C12_7, %1\n\tisb"
+			 :
+			 : "r"(0xffULL), "r"(1ULL));
+	report(REPORT_READY, 0);
+	for (;;) {
+		__asm__ volatile("msr cntv_tval_el0, %0\n\tmsr cntv_ctl_el0, %1\n\tisb"
+				 :
+				 : "r"(10000000ULL), "r"(1ULL));
+		report(REPORT_VALUE, guest_wait(argument));
+	}
 }

@@ -46,8 +46,11 @@ guest_program guest_reopener;
 guest_program guest_caller;
 /* Enable interrupts, report READY, then VALUE with each interrupt's number. */
 guest_program guest_interrupted;
+/* Set the virtual timer, wait (argument 1: without WFI), report VALUE with the interrupt; for ever. */
+guest_program guest_timer;
 
 extern const char guest_start[], guest_end[];
+#define GUEST_BYTES ((uint64_t)guest_end - (uint64_t)guest_start)
 
 #pragma GCC visibility pop
 #endif

@@ -282,7 +282,7 @@ void host_main(void)
 
 	*word(GICD) = 0x13; /* ARE, groups 0 and 1 */
 	gic_cpu(0);
-	for (const int32_t *t = tests_start; t < tests_end; t += 2) {
+	for (const int32_t *t = tests_start; (uint64_t)t < (uint64_t)tests_end; t += 2) {
 		if (!same((const char *)(t + 1) + t[1], name))
 			continue;
 		((void (*)(void))((const char *)t + t[0]))();

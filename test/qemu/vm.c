@@ -31,7 +31,7 @@ void vm_create(uint32_t i, uint32_t vcpus)
 
 void vm_load(uint32_t i)
 {
-	uint64_t size = (uint64_t)(guest_end - guest_start);
+	uint64_t size = GUEST_BYTES;
 	uint64_t from = (uint64_t)guest_start;
 
 	vm[i].code = pages(size / PAGE, 16 * PAGE);
@@ -47,7 +47,7 @@ void vm_load(uint32_t i)
 
 void vm_vcpu(uint32_t i, uint32_t k, guest_program *program, uint64_t argument)
 {
-	uint64_t x0 = (uint64_t)((const char *)program - guest_start) | argument << 32;
+	uint64_t x0 = ((uint64_t)program - (uint64_t)guest_start) | argument << 32;
 
 	vm[i].context[k] = page();
 	vm[i].run[k] = page();
