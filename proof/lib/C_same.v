@@ -52,5 +52,5 @@ Ltac means eq := match goal with
       cbn [run] in H; rewrite <- eq in H; exists t; split; [exact_no_check H | reflexivity]
   end.
 
-Ltac function lemma := eapply agrees_function;
-  [exact lemma | repeat (constructor; [reflexivity|]); constructor | ].
+Ltac function lemma rest := eapply agrees_function;
+  [exact lemma | repeat (constructor; [reflexivity|]); constructor | exact rest].

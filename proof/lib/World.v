@@ -21,6 +21,8 @@ Definition safe_set (e : Z * Z) (B : aset) : Prop :=
   (forall v l k d v' l' k' d' p, B v l k d -> B v' l' k' d' -> maps l d p -> maps l' d' p ->
      v <> v' -> (v = 0 /\ upper l' k') \/ (v' = 0 /\ upper l k)) /\
   (forall p, touch B p -> ~ fst e <= p < snd e).
+(* The host reaches the page. *)
+Definition hosts (B : aset) (p : Z) : Prop := exists l k d, B 0 l k d /\ maps l d p.
 Definition now (m : Z -> Z) : Z -> Z -> Prop := fun w d => m w = d.
 
 (* What no act of the others and no primitive but sysreg_write changes. *)
@@ -44,6 +46,7 @@ Record world (h0 : hw) (A B : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : hw) :
   w_mem : forall p i, is_word i = true -> ~ touch B p -> Map.get (mem h) (p * 512 + i) = m (p * 512 + i);
   w_vis : forall p i d, is_word i = true -> ~ touch B p -> valid d = true ->
       visible h (p * 512 + i) d = true -> V (p * 512 + i) d;
+  w_secret : forall p, secret h p -> ~ hosts B p;
   w_ok : ok h;
   w_frame : frame_of h0 h;
 }.
@@ -85,18 +88,32 @@ Qed.
 Lemma world_private : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> private p h.
 Proof. intros A B m V h p W N v H. apply N. eapply reached_touch; eauto. Qed.
 
+Lemma secret_grows : forall A B m V h p, world h0 A B m V h -> become_secret h p -> ~ hosts B p.
+Proof.
+  intros A B m V h p W [S|(v & l & k & d & N & H & M & U)]; [now apply (w_secret _ _ _ _ _ _ W)|].
+  intros (l' & k' & d' & H' & M'). apply U. destruct (w_safe _ _ _ _ _ _ W) as [S1 _].
+  destruct (S1 v l k d 0 l' k' d' p) as [[? _]|[_ E]]; auto; [eapply avail_sub; eauto|congruence].
+Qed.
+
 Lemma world_safe : forall A B m V h, world h0 A B m V h -> safe h.
 Proof.
-  intros A B m V h W. destruct (w_safe _ _ _ _ _ _ W) as [S1 S2]. split.
+  intros A B m V h W. destruct (w_safe _ _ _ _ _ _ W) as [S1 S2]. split; [|split].
   - intros. eapply S1; eauto; eapply avail_sub; eauto.
   - intros v p R. apply S2. eapply reached_touch; eauto.
+  - intros p S (l & k & d & H & M). apply (w_secret _ _ _ _ _ _ W p S). exists l, k, d. split; auto. eapply avail_sub; eauto.
 Qed.
 
 (** The others act. *)
 
+Lemma world_secret : forall A B m V h (s : Z -> Prop), world h0 A B m V h -> (forall p, s p -> ~ hosts B p) ->
+  world h0 A B m V (h <| secret := s |>).
+Proof. intros A B m V h s [] S. constructor; auto. destruct w_frame0; constructor; auto. Qed.
+
 Lemma world_met : forall A B m V h, world h0 A B m V h -> world h0 A B m V (met h).
 Proof.
-  intros A B m V h W. pose proof (world_safe _ _ _ _ _ W) as S. destruct W. constructor; auto.
+  intros A B m V h W0. assert (W : world h0 A B m V (h <| secret := become_secret h |>)).
+  { apply world_secret; auto. intros p. eapply secret_grows; eauto. }
+  pose proof (world_safe _ _ _ _ _ W) as S. unfold met. destruct W. constructor; auto.
   - split; auto.
   - destruct w_frame0; constructor; auto.
 Qed.
@@ -182,9 +199,10 @@ Qed.
 (* More may be reached, and seen. *)
 Lemma world_grow : forall A B A' B' m V (V' : Z -> Z -> Prop) h, world h0 A B m V h -> sub A A' -> sub B B' -> sub A' B' ->
   (forall w d, valid d = true -> V w d -> V' w d) ->
-  closed A' V' -> closed B' V' -> apart B' -> safe_set (engine h) B' -> world h0 A' B' m V' h.
+  closed A' V' -> closed B' V' -> apart B' -> safe_set (engine h) B' -> (forall p, secret h p -> ~ hosts B' p) ->
+  world h0 A' B' m V' h.
 Proof.
-  intros A B A' B' m V V' h W SA SB S SV CA CB AP SF.
+  intros A B A' B' m V V' h W SA SB S SV CA CB AP SF SE.
   assert (T : forall p, touch B p -> touch B' p).
   { intros p (v & l & k & d & H & M). exists v, l, k, d. split; auto. }
   destruct W. constructor; auto.
@@ -243,6 +261,7 @@ Proof.
   - intros v l k d H T TA. apply TB in TA. eapply w_apart0; eauto.
   - destruct w_safe0 as [S1 S2]. split; [|auto]. intros. eapply S1; eauto.
   - intros p i d I N D S. unfold visible in S. cbn in S. rewrite orb_false_r in S. now apply Z.eqb_eq in S.
+  - intros p S (l & k & d & H & M). apply (w_secret0 p S). exists l, k, d. auto.
   - destruct w_frame0; constructor; auto.
 Qed.
 
@@ -295,5 +314,31 @@ Proof.
     destruct (Z.leb_spec (p * 512 + (i + 1)) w), (Z.ltb_spec w (p * 512 + (i + 1) + Z.of_nat n)),
       (Z.leb_spec (p * 512 + i) w), (Z.ltb_spec w (p * 512 + i + Z.of_nat (S n))), (Z.eqb_spec w (p * 512 + i));
       cbn; auto; lia.
+Qed.
+
+Lemma world_scrub : forall A B m V h p, world h0 A B m V h -> world h0 A B m V (scrub p h).
+Proof. intros A B m V h p W. apply world_secret; auto. intros q [S _]. now apply (w_secret _ _ _ _ _ _ W). Qed.
+
+(* A page that nobody reaches stays scrubbed. *)
+Lemma met_not_secret : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> ~ secret h p -> ~ secret (met h) p.
+Proof.
+  intros A B m V h p W N S [T|(v & l & k & d & _ & H & M & _)]; auto. apply N. exists v, l, k, d. split; auto. eapply avail_sub; eauto.
+Qed.
+
+Lemma act_secret : forall a h, secret (act_step a h) = secret h.
+Proof.
+  intros a h. destruct a; cbn [act_step]; auto.
+  - destruct (nth_error (tlb h) n); auto. now destruct (is_table _ _ && _ && _ && _).
+  - destruct (nth_error (tlb h) n); auto. now destruct (is_leaf _ _ && _ && _ && _ && _ && _).
+  - now destruct ((0 <=? c) && _ && _ && _).
+Qed.
+
+Lemma others_not_secret : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> ~ secret h p -> ~ secret (others h) p.
+Proof.
+  intros A B m V h p W N S. unfold others. destruct (during h) as [|l rest]; [eapply met_not_secret; eauto|].
+  assert (G : forall l h, world h0 A B m V h -> ~ secret h p -> ~ secret (fold_left (fun h a => met (act_step a h)) l h) p).
+  { clear - N. induction l as [|a l IH]; intros h W S; cbn [fold_left]; auto.
+    apply IH; [apply world_met, world_act, W|]. eapply met_not_secret; eauto using world_act. now rewrite act_secret. }
+  apply G; [apply world_met, world_during, W|]. eapply met_not_secret; eauto using world_during.
 Qed.
 End World.

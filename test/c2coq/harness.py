@@ -53,9 +53,9 @@ def library():
             coqc(fresh("none"), copy)
 
 
-def translate(folder, sources, base, prims, tool=None):
+def translate(folder, sources, base, prims, tool=None, flags=FLAGS):
     """Runs c2coq; returns the generated units in Coq's order."""
-    out = command([tool or os.path.join(ROOT, "tools/c2coq"), "--list", "--flags", FLAGS, "--base", base, "--prims",
+    out = command([tool or os.path.join(ROOT, "tools/c2coq"), "--list", "--flags", flags, "--base", base, "--prims",
                    prims, "--out", folder, *sources])
     names = out.split()
     return sorted(n[:-5] for n in names if n.endswith("_deep"))

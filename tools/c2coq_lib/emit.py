@@ -133,19 +133,23 @@ def same(unit, source, functions, imports):
 
 
 def program(order, units):
-    names = [f.name for f in reversed(order)]
+    """Built up callee by callee, each step a name, so that no term and no proof grows long."""
     lines = [start("", "From nie.lib Require Import C_same.", "From nie.generated Require Export Prims.",
                    *[f"Require Import {module(u)}{x}." for u in units for x in ("", "_deep", "_same")]),
              "(* Every function of the core, callers before callees. *)", "Definition core : program gvar :=",
-             "  " + items([n + "_deep" for n in names]) + ".", "", "Section Program.",
-             "Context {H : Type} {P : prims H}.", "",
-             f"Definition core_table : list (string * fsem ({STATE})) :=",
-             "  (" + items([f"({quoted(n)}, {n}_sem)" for n in names]) + " ++ prim_table)%list.", "",
-             "Theorem core_means : agrees (den load store prim core) core_table.", "Proof.",
-             "  unfold core, core_table; cbn [app].", *[f"  function ({f.name}_means (H := H))." for f in reversed(order)],
-             "  exact prims_mean.", "Qed.",
-             "End Program.", ""]
-    return "\n".join(lines)
+             "  " + items([f.name + "_deep" for f in reversed(order)]) + ".", "", "Section Program.",
+             "Context {H : Type} {P : prims H}.", "", f"Notation table := (list (string * fsem ({STATE}))).", ""]
+    names = [f.name for f in order]
+    for f, rest in zip(names, ["", *names]):
+        lines += [f"Definition {f}_program : program gvar := {f}_deep :: {rest + '_program' if rest else '[]'}.",
+                  f"Definition {f}_table : table := ({quoted(f)}, {f}_sem) :: {rest or 'prim'}_table.",
+                  f"Lemma {f}_agrees : agrees (den load store prim {f}_program) {f}_table.",
+                  f"Proof. function ({f}_means (H := H)) ({rest + '_agrees' if rest else 'prims_mean'}). Qed.", ""]
+    last = names[-1]
+    return "\n".join([*lines, f"Definition core_table : table := {last}_table.", "",
+                      "(* Whenever a readable function succeeds, so does the program, with the same result. *)",
+                      "Theorem core_means : agrees (den load store prim core) core_table.",
+                      f"Proof. exact {last}_agrees. Qed.", "End Program.", ""])
 
 
 def write(path, text):

@@ -79,7 +79,7 @@ class Core:
         if not any(n["kind"] == "CompoundStmt" for n in node.get("inner", [])) or self.unit(file) is None:
             return
         try:
-            if name in RESERVED or name in self.prims or re.search("_(deep|sem|same|means|callees)$", name):
+            if name in RESERVED or name in self.prims:
                 raise Refused(node, f"the name '{name}' is taken")
             if name in self.functions and tuple(self.functions[name].at) != tuple(node["at"]):
                 raise Refused(node, f"a second function '{name}'; the first is at {self.functions[name].at[0]}")
@@ -102,6 +102,14 @@ def relative(core):
     for f in core.functions.values():
         f.at = (os.path.relpath(os.path.join(os.getcwd(), f.at[0]), ROOT) if not f.at[0].startswith("/tmp")
                 else os.path.basename(f.at[0]), f.at[1])
+
+
+def check_names(core):
+    """Each function f gives f_deep and so on: none of these may be a function of the C."""
+    for f in core.functions.values():
+        for suffix in ("deep", "sem", "same", "means", "callees", "program", "table", "agrees"):
+            if f"{f.name}_{suffix}" in core.functions:
+                raise Refused(f.at, f"'{f.name}' and '{f.name}_{suffix}' would share a name in Coq")
 
 
 def merge_cycles(core):
@@ -202,6 +210,7 @@ def main():
     try:
         core.read(files, (a.flags or build_flags()).split())
         changes, reads, order = effects(core.functions, set(core.prims)) if not core.errors else ((), (), [])
+        check_names(core)
         check_bounds(order)
         for f in order:
             Order(changes, reads).check(f)
