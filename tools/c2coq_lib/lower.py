@@ -22,7 +22,8 @@ class Lower:
 
     def function(self, node):
         self.names, self.used, self.alias = {}, set(), {}
-        self.result = node["type"]["qualType"].split("(")[0].strip()
+        if node.get("variadic"):
+            raise Refused(node, "a variadic function is not in the subset")
         params = []
         for p in [n for n in node.get("inner", []) if n["kind"] == "ParmVarDecl"]:
             params += self.declare(p)
@@ -100,6 +101,8 @@ class Lower:
             return ("local", self.names[ref["id"]][1], ())
         if ref["name"] in self.globals.objects:
             return ("global", ref["name"], (), [])
+        if ref["id"] in self.alias:
+            raise Refused(node, "an alias is never assigned, and stands only before '->'")
         raise Refused(node, f"'{ref['name']}' is not an object of the subset")
 
     def aliased(self, node):
