@@ -33,17 +33,17 @@ static const char *const causes[] = {
 
 u64 nie_hvc(struct nie_regs *r)
 {
-	struct arm_smccc_1_2_regs args = {.a0 = r->x[0],
-					  .a1 = r->x[1],
-					  .a2 = r->x[2],
-					  .a3 = r->x[3],
-					  .a4 = r->x[4],
-					  .a5 = r->x[5],
-					  .a6 = r->x[6]};
+	struct arm_smccc_1_2_regs args = { .a0 = r->x[0],
+					   .a1 = r->x[1],
+					   .a2 = r->x[2],
+					   .a3 = r->x[3],
+					   .a4 = r->x[4],
+					   .a5 = r->x[5],
+					   .a6 = r->x[6] };
 	struct arm_smccc_1_2_regs res;
 
 	arm_smccc_1_2_hvc(&args, &res);
-	*r = (struct nie_regs){{res.a0, res.a1, res.a2, res.a3, res.a4, res.a5, res.a6}};
+	*r = (struct nie_regs){ { res.a0, res.a1, res.a2, res.a3, res.a4, res.a5, res.a6 } };
 	return r->x[0];
 }
 EXPORT_SYMBOL_GPL(nie_hvc); /* attack/ */

@@ -14,12 +14,12 @@ struct nie_regs {
 /* One call with up to six arguments. Returns its status, enum nie_status. */
 u64 nie_hvc(struct nie_regs *r);
 /* The same in one expression. */
-#define nie_call(fn, ...) nie_hvc(&(struct nie_regs){.x = {(fn), ##__VA_ARGS__}})
+#define nie_call(fn, ...) nie_hvc(&(struct nie_regs){ .x = { (fn), ##__VA_ARGS__ } })
 /*
  * As nie_call, for calls that must not fail: a refusal is logged, with `fn` and its cause. Returns 0, or
  * -EIO when refused.
  */
-#define nie_must(fn, ...) nie_checked(#fn, &(struct nie_regs){.x = {(fn), ##__VA_ARGS__}})
+#define nie_must(fn, ...) nie_checked(#fn, &(struct nie_regs){ .x = { (fn), ##__VA_ARGS__ } })
 int nie_checked(const char *name, struct nie_regs *r);
 /* The cause of a status in words. */
 const char *nie_cause(u64 status);

@@ -30,7 +30,7 @@ static void before(struct nie_vcpu *v, u64 lr[VGIC_LRS])
 		raw_spin_unlock(&vm->gic_lock);
 	}
 	record_in(v, lr, hcr);
-	nie_timer_before(lr);
+	nie_timer_before(v, lr);
 }
 
 static void fold(struct nie_vcpu *v, const u64 given[VGIC_LRS], const u64 left[VGIC_LRS], u64 vmcr,

@@ -22,7 +22,7 @@ phys_addr_t nie_look_page(u32 index, u64 ipa)
 	if (!vm)
 		return 0;
 	mutex_lock(&vm->lock);
-	pa = page_of(vm, ipa);
+	pa = vm->ended ? 0 : page_of(vm, ipa);
 	mutex_unlock(&vm->lock);
 	nie_vm_put(vm);
 	return pa;
@@ -37,7 +37,7 @@ phys_addr_t nie_look_context(u32 index, u32 vcpu)
 	if (!vm)
 		return 0;
 	mutex_lock(&vm->lock);
-	if (vcpu < NIE_MAX_VCPUS && vm->vcpu[vcpu])
+	if (!vm->ended && vcpu < NIE_MAX_VCPUS && vm->vcpu[vcpu])
 		pa = page_to_phys(vm->vcpu[vcpu]->context);
 	mutex_unlock(&vm->lock);
 	nie_vm_put(vm);

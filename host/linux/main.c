@@ -2,17 +2,23 @@
 /* /dev/nie: the table of VMs, and the module's beginning and end. */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/reboot.h>
 #include <linux/uaccess.h>
 #include "nie.h"
 
 static DEFINE_MUTEX(slots_lock);
 static struct nie_vm *slots[NIE_MAX_VMS];
+static bool closing; /* the machine goes down */
 
 int nie_slot_take(struct nie_vm *vm)
 {
 	int i, slot = -ENOSPC;
 
 	mutex_lock(&slots_lock);
+	if (closing) {
+		mutex_unlock(&slots_lock);
+		return -ESHUTDOWN;
+	}
 	for (i = NIE_MAX_VMS - 1; i >= 0; i--) {
 		if (!slots[i] && slot != -EEXIST)
 			slot = i;
@@ -100,10 +106,31 @@ static struct miscdevice nie_device = {
 	.mode = 0600,
 };
 
+/* The engine refuses to power off or reset the machine while it holds a VM: end them first. */
+static int machine_down(struct notifier_block *block, unsigned long event, void *unused)
+{
+	struct nie_vm *vm;
+	u32 i;
+
+	mutex_lock(&slots_lock);
+	closing = true;
+	mutex_unlock(&slots_lock);
+	for (i = 0; i < NIE_MAX_VMS; i++) {
+		vm = nie_vm_get(i);
+		if (!vm)
+			continue;
+		nie_vm_end(vm);
+		nie_vm_put(vm);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block down_notifier = { .notifier_call = machine_down };
+
 /* The device tree says whether the engine is below: without it HVC is undefined and would kill us. */
 static int __init nie_init(void)
 {
-	struct nie_regs r = {.x = {NIE_VERSION}};
+	struct nie_regs r = { .x = { NIE_VERSION } };
 	int err = nie_timer_init();
 
 	if (err)
@@ -116,12 +143,15 @@ static int __init nie_init(void)
 		err = misc_register(&nie_device);
 	if (err)
 		nie_timer_exit();
+	else
+		register_reboot_notifier(&down_notifier);
 	return err;
 }
 
 /* Each descriptor holds the module: when it goes, no VM lives. */
 static void __exit nie_exit(void)
 {
+	unregister_reboot_notifier(&down_notifier);
 	misc_deregister(&nie_device);
 	nie_timer_exit();
 }

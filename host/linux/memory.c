@@ -237,5 +237,7 @@ bool nie_memory_take_back(struct nie_vm *vm)
 				       vm->level2[i]);
 	kvfree(vm->chunk);
 	kfree(vm->level2);
+	vm->chunk = NULL;
+	vm->level2 = NULL;
 	return all;
 }

@@ -41,7 +41,7 @@ struct nie_vm {
 	u64 ram_base;
 	u64 ram_size;
 
-	struct mutex lock; /* building: what follows, up to `stopped` */
+	struct mutex lock; /* building and ending: what follows, up to `stopped` */
 	struct page *root; /* the engine's */
 	struct page **level2;
 	u32 level2_count;
@@ -49,6 +49,8 @@ struct nie_vm {
 	u32 chunks;
 	struct nie_vcpu *vcpu[NIE_MAX_VCPUS];
 	bool active;
+	bool ended; /* the engine has nothing of it any more, but for what is `lost` */
+	bool lost;
 	bool stopped; /* set once; read without the lock */
 
 	raw_spinlock_t gic_lock; /* taken with interrupts off */
@@ -61,7 +63,7 @@ struct nie_vcpu {
 	u32 index;
 	struct page *context;         /* the engine's */
 	struct page *record;          /* the engine's and ours */
-	u64 *run;                     /* the record's words */
+	u64 *run;       /* the record's words */
 	struct nie_vcpu_state *state; /* a page that the monitor maps */
 	struct mutex lock;            /* one thread in RUN */
 
@@ -75,7 +77,7 @@ struct nie_vcpu {
 	u32 turned_on; /* how often PSCI CPU_ON named it */
 	wait_queue_head_t wait;
 
-	u64 timer_control;  /* CNTV_CTL_EL0 at the last exit */
+	u64 timer_control; /* CNTV_CTL_EL0 at the last exit */
 	u64 timer_deadline; /* in ticks of the physical counter */
 	struct hrtimer timer;
 };
@@ -90,6 +92,8 @@ struct nie_vm *nie_vm_get(u32 index);
 int nie_vm_create(const struct nie_create_vm *args);
 void nie_vm_put(struct nie_vm *vm);
 void nie_vm_stop(struct nie_vm *vm);
+/* Stop it and take everything back, while descriptors of it may still be open. Done twice is no error. */
+void nie_vm_end(struct nie_vm *vm);
 void nie_vm_info(struct nie_vm *vm, struct nie_vm_info *info);
 
 /* memory.c: called with vm->lock held. take_back returns false when the engine kept something. */
@@ -98,9 +102,10 @@ int nie_memory_load(struct nie_vm *vm, const struct nie_load *load);
 int nie_memory_give(struct nie_vm *vm);
 bool nie_memory_take_back(struct nie_vm *vm);
 
-/* vcpu.c: create with vm->lock held, returns a descriptor; destroy false when the engine kept it. */
+/* vcpu.c: create with vm->lock held, returns a descriptor; take_back false when the engine kept something. */
 int nie_vcpu_create(struct nie_vm *vm, const struct nie_create_vcpu *args);
-bool nie_vcpu_destroy(struct nie_vcpu *v);
+bool nie_vcpu_take_back(struct nie_vcpu *v);
+void nie_vcpu_free(struct nie_vcpu *v);
 
 /* run.c */
 int nie_vcpu_run(struct nie_vcpu *v);
@@ -123,7 +128,7 @@ void nie_timer_update(struct nie_vcpu *v);
 void nie_timer_arm(struct nie_vcpu *v);
 void nie_timer_disarm(struct nie_vcpu *v);
 /* Before an entry and after the exit, interrupts off: the active state of physical 27 on this CPU. */
-void nie_timer_before(const u64 lr[VGIC_LRS]);
+void nie_timer_before(const struct nie_vcpu *v, const u64 lr[VGIC_LRS]);
 void nie_timer_after(const u64 given[VGIC_LRS], const u64 left[VGIC_LRS]);
 
 #endif

@@ -63,7 +63,7 @@ struct nie_vm_info {
 	__u32 pid;     /* of the monitor that created it */
 	__u32 zero;
 	__u64 ram_size; /* bytes */
-	__u64 pages;    /* granules that the engine holds for it: RAM, tables, contexts, records */
+	__u64 pages; /* granules that the engine holds for it: RAM, tables, contexts, records */
 	__u64 exits[NIE_EXIT_REASONS];
 	__u8 measurement[32]; /* SHA-256; what is hashed so far before ACTIVATE */
 	char name[NIE_NAME_MAX];
@@ -80,7 +80,7 @@ struct nie_vcpu_state {
 	__u32 width; /* bytes: 1, 2, 4 or 8 */
 	__u64 ipa;
 	__u64 value; /* of a write */
-	__u64 x[7];  /* of a host call */
+	__u64 x[7]; /* of a host call */
 	__u64 answer[4];
 };
 

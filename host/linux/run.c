@@ -122,7 +122,7 @@ static bool serve(struct nie_vcpu *v)
 	u64 reason = READ_ONCE(v->run[RUN_OUT_REASON]);
 
 	switch (reason) {
-	case NIE_EXIT_IRQ:     /* taken when interrupts came on again */
+	case NIE_EXIT_IRQ: /* taken when interrupts came on again */
 	case NIE_EXIT_CPU_OFF: /* the next entry waits for CPU_ON */
 		return false;
 	case NIE_EXIT_WFI:

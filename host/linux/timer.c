@@ -91,9 +91,10 @@ static void set_active(bool active)
 		this_cpu_write(timer_active, active);
 }
 
-void nie_timer_before(const u64 lr[VGIC_LRS])
+void nie_timer_before(const struct nie_vcpu *v, const u64 lr[VGIC_LRS])
 {
-	bool bound = false;
+	/* Expired, but in no list register (disabled at the redistributor): without this it would end every entry. */
+	bool bound = nie_timer_due(v);
 	u32 i;
 
 	for (i = 0; i < VGIC_LRS; i++)

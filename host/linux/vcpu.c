@@ -48,12 +48,19 @@ static const struct file_operations vcpu_fops = {
 	.llseek = noop_llseek,
 };
 
-static void vcpu_free(struct nie_vcpu *v)
+static void pages_free(struct nie_vcpu *v)
 {
 	if (v->context)
 		__free_page(v->context);
 	if (v->record)
 		__free_page(v->record);
+	v->context = NULL;
+	v->record = NULL;
+	v->run = NULL;
+}
+
+void nie_vcpu_free(struct nie_vcpu *v)
+{
 	if (v->state)
 		free_page((unsigned long)v->state);
 	kfree(v);
@@ -77,7 +84,8 @@ static struct nie_vcpu *vcpu_alloc(struct nie_vm *vm, u32 index)
 		v->run = page_address(v->record);
 		return v;
 	}
-	vcpu_free(v);
+	pages_free(v);
+	nie_vcpu_free(v);
 	return NULL;
 }
 
@@ -90,7 +98,8 @@ int nie_vcpu_create(struct nie_vm *vm, const struct nie_create_vcpu *args)
 		return -ENOMEM;
 	if (nie_must(NIE_VCPU_CREATE, vm->index, v->index, page_to_phys(v->context),
 		     page_to_phys(v->record), args->entry, args->x0)) {
-		vcpu_free(v);
+		pages_free(v);
+		nie_vcpu_free(v);
 		return -EIO;
 	}
 	/* From here it is the VM's: destroyed with it, whether the descriptor comes into being or not. */
@@ -102,10 +111,10 @@ int nie_vcpu_create(struct nie_vm *vm, const struct nie_create_vcpu *args)
 	return fd;
 }
 
-bool nie_vcpu_destroy(struct nie_vcpu *v)
+bool nie_vcpu_take_back(struct nie_vcpu *v)
 {
 	if (nie_must(NIE_VCPU_DESTROY, v->vm->index, v->index))
 		return false;
-	vcpu_free(v);
+	pages_free(v);
 	return true;
 }

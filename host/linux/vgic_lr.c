@@ -85,7 +85,7 @@ static u64 list_one(struct vgic *v, u32 cpu, u32 intid)
 
 u64 vgic_flush(struct vgic *v, u32 cpu, u64 lr[VGIC_LRS])
 {
-	struct choice c = {.count = 0};
+	struct choice c = { .count = 0 };
 	u64 hcr = 0;
 	u32 i;
 

@@ -8,7 +8,7 @@
 #include <linux/uaccess.h>
 #include "nie.h"
 
-/* Gives back all that the engine has; false when it kept something, which then stays lost. */
+/* Takes back all that the engine has; false when it kept something, which then stays lost. */
 static bool take_back(struct nie_vm *vm)
 {
 	bool all = true;
@@ -18,7 +18,7 @@ static bool take_back(struct nie_vm *vm)
 		return false;
 	for (i = 0; i < NIE_MAX_VCPUS; i++) {
 		if (vm->vcpu[i])
-			all &= nie_vcpu_destroy(vm->vcpu[i]);
+			all &= nie_vcpu_take_back(vm->vcpu[i]);
 	}
 	all &= nie_memory_take_back(vm);
 	if (!all || nie_must(NIE_VM_DESTROY, vm->index))
@@ -27,11 +27,38 @@ static bool take_back(struct nie_vm *vm)
 	return true;
 }
 
+void nie_vm_end(struct nie_vm *vm)
+{
+	u32 i;
+
+	mutex_lock(&vm->lock);
+	if (!vm->ended) {
+		vm->active = true; /* nothing is loaded or given any more */
+		nie_vm_stop(vm);
+		for (i = 0; i < vm->vcpus; i++) {
+			/* Who is in RUN leaves; who comes later sees `stopped`. */
+			if (vm->vcpu[i]) {
+				mutex_lock(&vm->vcpu[i]->lock);
+				mutex_unlock(&vm->vcpu[i]->lock);
+			}
+		}
+		vm->lost = !take_back(vm);
+		vm->ended = true;
+	}
+	mutex_unlock(&vm->lock);
+}
+
 static void vm_release(struct kref *ref)
 {
 	struct nie_vm *vm = container_of(ref, struct nie_vm, ref);
+	u32 i;
 
-	if (take_back(vm)) {
+	nie_vm_end(vm);
+	for (i = 0; i < NIE_MAX_VCPUS; i++) {
+		if (vm->vcpu[i])
+			nie_vcpu_free(vm->vcpu[i]);
+	}
+	if (!vm->lost) {
 		nie_slot_give(vm);
 		kfree(vm);
 		return;
@@ -56,7 +83,7 @@ void nie_vm_stop(struct nie_vm *vm)
 
 void nie_vm_info(struct nie_vm *vm, struct nie_vm_info *info)
 {
-	struct nie_regs r = {.x = {NIE_VM_INFO, vm->index}};
+	struct nie_regs r = { .x = { NIE_VM_INFO, vm->index } };
 	u32 i;
 
 	memset(info, 0, sizeof(*info));

@@ -12,19 +12,20 @@ static const struct attack {
 	const char *error; /* the documented name of what is expected */
 	struct result (*run)(const struct target *t);
 } attacks[] = {
-	{"read-memory", "EFAULT", attack_read_memory},
-	{"write-memory", "EFAULT", attack_write_memory},
-	{"read-registers", "EFAULT", attack_read_registers},
-	{"give-page", "NIE_E_OWNER", attack_give_page},
-	{"take-registers", "NIE_E_OWNER", attack_take_registers},
-	{"donate-twice", "NIE_E_OWNER", attack_donate_twice},
-	{"forge-page", "NIE_E_SPENT", attack_forge_page},
-	{"forge-answer", "PAGE_MISSING", attack_forge_answer},
-	{"start-running-cpu", "ALREADY_ON", attack_start_running_cpu},
-	{"start-wild-cpu", "INVALID_PARAMETERS", attack_start_wild_cpu},
-	{"reset-machine", "DENIED", attack_reset_machine},
-	{"pending-table", "unchanged", attack_pending_table},
-	{"property-table", "unchanged", attack_property_table},
+	{ "own-memory", "success", attack_own_memory },
+	{ "read-memory", "EFAULT", attack_read_memory },
+	{ "write-memory", "EFAULT", attack_write_memory },
+	{ "read-registers", "EFAULT", attack_read_registers },
+	{ "give-page", "NIE_E_OWNER", attack_give_page },
+	{ "take-registers", "NIE_E_OWNER", attack_take_registers },
+	{ "donate-twice", "NIE_E_OWNER", attack_donate_twice },
+	{ "forge-page", "NIE_E_SPENT", attack_forge_page },
+	{ "forge-answer", "PAGE_MISSING", attack_forge_answer },
+	{ "start-running-cpu", "ALREADY_ON", attack_start_running_cpu },
+	{ "start-wild-cpu", "INVALID_PARAMETERS", attack_start_wild_cpu },
+	{ "reset-machine", "DENIED", attack_reset_machine },
+	{ "pending-table", "unchanged", attack_pending_table },
+	{ "property-table", "unchanged", attack_property_table },
 };
 
 static struct dentry *folder;

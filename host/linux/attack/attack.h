@@ -23,6 +23,7 @@ struct result {
 };
 
 /* memory.c */
+struct result attack_own_memory(const struct target *t);
 struct result attack_read_memory(const struct target *t);
 struct result attack_write_memory(const struct target *t);
 struct result attack_read_registers(const struct target *t);

@@ -3,7 +3,7 @@
 #include "attack.h"
 #include "lone.h"
 
-static const u32 load_x1[] = {0xf9400001}; /* ldr x1, [x0] */
+static const u32 load_x1[] = { 0xf9400001 }; /* ldr x1, [x0] */
 
 struct result attack_donate_twice(const struct target *t)
 {
@@ -15,7 +15,7 @@ struct result attack_donate_twice(const struct target *t)
 			       page_to_phys(l.page[LONE_ZERO]), 1, 3);
 		lone_destroy(&l);
 	}
-	return (struct result){NIE_E_OWNER, got};
+	return (struct result){ NIE_E_OWNER, got };
 }
 
 /* Take the VM's page, fill it, give it back at the same place. */
@@ -25,13 +25,13 @@ struct result attack_forge_page(const struct target *t)
 	s64 got = lone_create(&l, load_x1, 1, LONE_DATA);
 
 	if (got != NIE_OK)
-		return (struct result){NIE_E_SPENT, got};
+		return (struct result){ NIE_E_SPENT, got };
 	got = nie_call(NIE_PAGE_REMOVE, LONE_VM, LONE_DATA, 1);
 	if (got == NIE_OK)
 		got = nie_call(NIE_PAGE_ADD_ZERO, LONE_VM, LONE_DATA,
 			       page_to_phys(l.page[LONE_ZERO]), 1, 3);
 	lone_destroy(&l);
-	return (struct result){NIE_E_SPENT, got};
+	return (struct result){ NIE_E_SPENT, got };
 }
 
 /*
@@ -44,7 +44,7 @@ struct result attack_forge_answer(const struct target *t)
 	s64 got = lone_create(&l, load_x1, 1, LONE_HOLE);
 
 	if (got != NIE_OK)
-		return (struct result){NIE_EXIT_PAGE_MISSING, -got};
+		return (struct result){ NIE_EXIT_PAGE_MISSING, -got };
 	got = lone_run(&l);
 	if (got == NIE_EXIT_PAGE_MISSING) {
 		WRITE_ONCE(l.run[RUN_IN_FLAGS], NIE_IN_ANSWER);
@@ -52,5 +52,5 @@ struct result attack_forge_answer(const struct target *t)
 		got = lone_run(&l);
 	}
 	lone_destroy(&l);
-	return (struct result){NIE_EXIT_PAGE_MISSING, got};
+	return (struct result){ NIE_EXIT_PAGE_MISSING, got };
 }

@@ -21,14 +21,14 @@ static void free_pages_of(struct lone *l)
 static u64 build(struct lone *l, u64 x0)
 {
 	const struct nie_regs calls[] = {
-		{{NIE_VM_CREATE, LONE_VM, pa(l, LONE_ROOT), LONE_BASE, 3, 1}},
-		{{NIE_TABLE_ADD, LONE_VM, LONE_BASE, 2, pa(l, LONE_LEVEL2)}},
-		{{NIE_TABLE_ADD, LONE_VM, LONE_BASE, 3, pa(l, LONE_LEVEL3)}},
-		{{NIE_PAGE_ADD, LONE_VM, LONE_BASE, pa(l, LONE_CODE), 1}},
-		{{NIE_PAGE_ADD_ZERO, LONE_VM, LONE_DATA, pa(l, LONE_ZERO), 1, 3}},
-		{{NIE_VCPU_CREATE, LONE_VM, 0, pa(l, LONE_CONTEXT), pa(l, LONE_RUN), LONE_BASE,
-		  x0}},
-		{{NIE_VM_ACTIVATE, LONE_VM}},
+		{ { NIE_VM_CREATE, LONE_VM, pa(l, LONE_ROOT), LONE_BASE, 3, 1 } },
+		{ { NIE_TABLE_ADD, LONE_VM, LONE_BASE, 2, pa(l, LONE_LEVEL2) } },
+		{ { NIE_TABLE_ADD, LONE_VM, LONE_BASE, 3, pa(l, LONE_LEVEL3) } },
+		{ { NIE_PAGE_ADD, LONE_VM, LONE_BASE, pa(l, LONE_CODE), 1 } },
+		{ { NIE_PAGE_ADD_ZERO, LONE_VM, LONE_DATA, pa(l, LONE_ZERO), 1, 3 } },
+		{ { NIE_VCPU_CREATE, LONE_VM, 0, pa(l, LONE_CONTEXT), pa(l, LONE_RUN), LONE_BASE,
+		    x0 } },
+		{ { NIE_VM_ACTIVATE, LONE_VM } },
 	};
 	struct nie_regs r;
 	u32 i;

@@ -8,9 +8,9 @@
 
 enum {
 	LONE_VM = NIE_MAX_VMS - 1, /* nie.ko takes the lowest free index */
-	LONE_BASE = 0x40000000,    /* IPA of its code */
-	LONE_DATA = 0x40001000,    /* IPA of its one page of data */
-	LONE_HOLE = 0x40002000,    /* IPA of a page that is never given */
+	LONE_BASE = 0x40000000, /* IPA of its code */
+	LONE_DATA = 0x40001000, /* IPA of its one page of data */
+	LONE_HOLE = 0x40002000, /* IPA of a page that is never given */
 };
 
 enum lone_page {

@@ -28,14 +28,14 @@ struct result attack_start_running_cpu(const struct target *t)
 {
 	s64 got = smc(PSCI_0_2_FN64_CPU_ON, 0, t->page, 0);
 
-	return (struct result){PSCI_RET_ALREADY_ON, got};
+	return (struct result){ PSCI_RET_ALREADY_ON, got };
 }
 
 struct result attack_start_wild_cpu(const struct target *t)
 {
 	s64 got = smc(PSCI_0_2_FN64_CPU_ON, 0x123456789abcULL, t->page, ~0ULL);
 
-	return (struct result){PSCI_RET_INVALID_PARAMS, got};
+	return (struct result){ PSCI_RET_INVALID_PARAMS, got };
 }
 
 /* Firmware that restarts the machine would leave the VMs' memory to the next system. */
@@ -43,7 +43,7 @@ struct result attack_reset_machine(const struct target *t)
 {
 	s64 got = smc(PSCI_0_2_FN_SYSTEM_RESET, 0, 0, 0);
 
-	return (struct result){PSCI_RET_DENIED, got};
+	return (struct result){ PSCI_RET_DENIED, got };
 }
 
 /*
@@ -72,10 +72,10 @@ static s64 point_table(u32 offset, phys_addr_t page)
 
 struct result attack_pending_table(const struct target *t)
 {
-	return (struct result){0, point_table(GICR_PENDBASER, t->page)};
+	return (struct result){ 0, point_table(GICR_PENDBASER, t->page) };
 }
 
 struct result attack_property_table(const struct target *t)
 {
-	return (struct result){0, point_table(GICR_PROPBASER, t->page)};
+	return (struct result){ 0, point_table(GICR_PROPBASER, t->page) };
 }
