@@ -45,30 +45,39 @@ static bool write_all(int fd, const uint8_t *bytes, size_t count)
 	return true;
 }
 
+/* What was typed goes to the VM, up to the escape; false when that came. The end of input is no escape. */
+static bool send_input(int fd, int *input)
+{
+	uint8_t bytes[512], *escape;
+	ssize_t count = read(*input, bytes, sizeof(bytes));
+
+	if (count <= 0) {
+		*input = -1;
+		return true;
+	}
+	escape = memchr(bytes, CONSOLE_ESCAPE, (size_t)count);
+	return write_all(fd, bytes, escape ? (size_t)(escape - bytes) : (size_t)count) && !escape;
+}
+
+static bool show_output(int fd)
+{
+	uint8_t bytes[512];
+	ssize_t count = read(fd, bytes, sizeof(bytes));
+
+	return count > 0 && write_all(STDOUT_FILENO, bytes, (size_t)count);
+}
+
 /* One step; false when it is over. *input is -1 after the end of standard input. */
 static bool step(int fd, int *input)
 {
 	struct pollfd fds[2] = { { .fd = fd, .events = POLLIN },
 				 { .fd = *input, .events = POLLIN } };
-	uint8_t bytes[512];
-	ssize_t count;
 
 	if (poll(fds, 2, -1) < 0)
 		return errno == EINTR;
-	if (fds[0].revents) {
-		count = read(fd, bytes, sizeof(bytes));
-		if (count <= 0 || !write_all(STDOUT_FILENO, bytes, (size_t)count))
-			return false;
-	}
-	if (fds[1].revents) {
-		count = read(*input, bytes, sizeof(bytes));
-		if (count <= 0)
-			*input = -1;
-		else if (memchr(bytes, CONSOLE_ESCAPE, (size_t)count) ||
-			 !write_all(fd, bytes, (size_t)count))
-			return false;
-	}
-	return true;
+	if (fds[0].revents && !show_output(fd))
+		return false;
+	return !fds[1].revents || send_input(fd, input);
 }
 
 int verb_console(int argc, char **argv)

@@ -32,7 +32,8 @@ static const char stop_help[] =
 
 static const char console_help[] =
 	"usage: nievm console NAME\n"
-	"The console of a VM that runs with --console socket or --detach. Ctrl-] leaves it.\n";
+	"The console of a VM that runs with --console socket or --detach, until the VM\n"
+	"ends or Ctrl-] is read. The end of standard input ends nothing, so </dev/null watches.\n";
 
 static const struct verb {
 	const char *name, *help;

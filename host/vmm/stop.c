@@ -6,13 +6,13 @@
 #include "verbs.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { WAIT_STEPS = 200, STEP_NS = 50000000 }; /* 10 s */
+enum { WAIT_MS = 30000, STEP_MS = 50 };
 
 static bool still_there(int device, const char *name, uint32_t pid)
 {
@@ -23,29 +23,29 @@ static bool still_there(int device, const char *name, uint32_t pid)
 
 /*
  * Between LIST and a kill the number could come to name another process: so the process is held first,
- * then the VM is looked up again, then the signal goes to the process that is held.
+ * then the VM is looked up again, then the signal goes to the process that is held. Its end is waited for:
+ * its last descriptor of the VM, and with it the VM's memory, is given back before that.
  */
-static int signal_monitor(int device, const char *name, uint32_t pid)
+static int end_monitor(int device, const char *name, uint32_t pid)
 {
-	int held = (int)syscall(SYS_pidfd_open, pid, 0), error = 0;
+	struct pollfd held = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	int status = OK;
 
-	if (held < 0 && errno != ESRCH)
-		return fail_errno("the monitor of %s", name);
-	if (held >= 0 && still_there(device, name, pid) &&
-	    syscall(SYS_pidfd_send_signal, held, SIGTERM, NULL, 0) != 0)
-		error = errno;
-	if (held >= 0)
-		close(held);
-	if (error && error != ESRCH) {
-		errno = error;
-		return fail_errno("the monitor of %s", name);
+	if (held.fd < 0) /* ESRCH: it has just ended */
+		return errno == ESRCH ? OK : fail_errno("the monitor of %s", name);
+	if (still_there(device, name, pid)) {
+		if (syscall(SYS_pidfd_send_signal, held.fd, SIGTERM, NULL, 0) != 0 &&
+		    errno != ESRCH)
+			status = fail_errno("the monitor of %s", name);
+		else if (poll(&held, 1, WAIT_MS) == 0)
+			status = fail("%s did not stop within %d seconds", name, WAIT_MS / 1000);
 	}
-	return OK;
+	close(held.fd);
+	return status;
 }
 
 static int stop(int device, const char *name)
 {
-	const struct timespec step = { .tv_nsec = STEP_NS };
 	struct nie_vm_info info;
 	int found = device_find(device, name, &info), i;
 
@@ -53,14 +53,15 @@ static int stop(int device, const char *name)
 		return FAILED;
 	if (found == 0)
 		return fail("there is no VM named %s", name);
-	if (signal_monitor(device, name, info.pid) != OK)
+	if (end_monitor(device, name, info.pid) != OK)
 		return FAILED;
-	for (i = 0; i < WAIT_STEPS; i++) {
+	/* Another holder of a descriptor, a `list` say, may be the last one. */
+	for (i = 0; i < WAIT_MS; i += STEP_MS) {
 		if (!still_there(device, name, info.pid))
 			return OK;
-		nanosleep(&step, NULL);
+		poll(NULL, 0, STEP_MS);
 	}
-	return fail("%s did not stop within 10 seconds", name);
+	return fail("%s did not stop within %d seconds", name, WAIT_MS / 1000);
 }
 
 int verb_stop(int argc, char **argv)
