@@ -64,6 +64,19 @@ guest_jump: /* x0 = address of a RET; returns ESR_EL1 or 0 */
 	mov	x0, x17
 	ret
 
+	.global guest_call
+guest_call: /* x0 = address of code, x1 = where its x0 goes; returns ESR_EL1 or 0 */
+	mov	x12, x30
+	mov	x13, x1
+	mov	x11, x0
+	adr	x16, 1f
+	mov	x17, #0
+	blr	x11
+	str	x0, [x13]
+1:	mov	x30, x12
+	mov	x0, x17
+	ret
+
 	.global guest_wait
 guest_wait: /* until an interrupt: its number. x0 = 1: without WFI */
 	mov	x15, #-1

@@ -7,6 +7,7 @@
 
 uint64_t guest_load(uint64_t address, uint64_t *value);
 uint64_t guest_jump(uint64_t address);
+uint64_t guest_call(uint64_t address, uint64_t *value);
 uint64_t guest_wait(uint64_t spin);
 uint64_t guest_check_registers(uint64_t pattern, uint64_t code, uint64_t value);
 
@@ -169,4 +170,24 @@ GUEST void guest_timer(uint64_t argument)
 				 : "r"(10000000ULL), "r"(1ULL));
 		report(REPORT_VALUE, guest_wait(argument));
 	}
+}
+
+GUEST void guest_sweep(uint64_t argument)
+{
+	uint64_t readable = 0, value = 0;
+
+	for (uint64_t n = 0; n < 1 << 15; n++) {
+		/* MRS X0 of each register of op0 2 and 3; RET */
+		*word(DATA) = 0xd65f03c0ULL << 32 | 0xd5300000 | n << 5;
+		__asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb"
+				 :
+				 : "r"(DATA)
+				 : "memory");
+		if (guest_call(DATA, &value) != 0)
+			continue;
+		readable++;
+		if (value >> 32 == argument)
+			report(REPORT_DONE, n);
+	}
+	report(REPORT_VALUE, readable);
 }

@@ -49,6 +49,10 @@ guest_program guest_interrupted;
 /* Set the virtual timer, wait (argument 1: without WFI), report VALUE with the interrupt; for ever. */
 guest_program guest_timer;
 
+/* Read every system register that an instruction can name; report DONE with the number of each whose upper half is the
+ * argument, at the end VALUE with how many can be read. */
+guest_program guest_sweep;
+
 extern const char guest_start[], guest_end[];
 #define GUEST_BYTES ((uint64_t)guest_end - (uint64_t)guest_start)
 

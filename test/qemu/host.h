@@ -71,6 +71,8 @@ uint64_t smc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 uint64_t try_load(uint64_t address, uint64_t *value);
 uint64_t try_store(uint64_t address, uint64_t value);
 uint64_t try_execute(uint64_t address);
+/* Call code in memory: x0 goes in from *x0 and comes back there. */
+uint64_t try_call(uint64_t address, uint64_t *x0);
 /* What the engine makes of an access to what is not the host's: EL1 data abort, permission, level 3. */
 enum { ESR_DATA_ABORT = 0x25, ESR_FETCH_ABORT = 0x21, FSC_PERMISSION_3 = 0xf, FSC_EXTERNAL = 0x10 };
 void check_forbidden(uint64_t address);

@@ -144,10 +144,17 @@ try_execute: /* x0 = address of a RET */
 1:	mov	x30, x11
 	expect_done
 
-	.global try_sgi0r
-try_sgi0r: /* writes a register that is the host's own business */
-	msr	S3_0_C12_C11_7, x0
-	ret
+	.global try_call
+try_call: /* x0 = address of code that ends with RET, x1 = its x0, and where that goes */
+	mov	x12, x30
+	mov	x13, x1
+	mov	x11, x0
+	ldr	x0, [x1]
+	expect_fault 1f
+	blr	x11
+	str	x0, [x13]
+1:	mov	x30, x12
+	expect_done
 
 	/* x0 = 0: put a pattern in V0-V31; 1: the OR of all of them. */
 	.global host_vectors
