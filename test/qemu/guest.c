@@ -191,3 +191,13 @@ GUEST void guest_sweep(uint64_t argument)
 	}
 	report(REPORT_VALUE, readable);
 }
+
+GUEST void guest_sgi(uint64_t argument)
+{
+	uint64_t target = report(REPORT_READY, argument);
+
+	for (;;) {
+		__asm__ volatile("msr S3_0_C12_C11_5, %0\n\tisb" : : "r"(target));
+		target = report(REPORT_DONE, target);
+	}
+}

@@ -53,6 +53,9 @@ guest_program guest_timer;
  * argument, at the end VALUE with how many can be read. */
 guest_program guest_sweep;
 
+/* Send the software interrupt of the answer (ICC_SGI1R_EL1), report DONE with it; for ever. */
+guest_program guest_sgi;
+
 extern const char guest_start[], guest_end[];
 #define GUEST_BYTES ((uint64_t)guest_end - (uint64_t)guest_start)
 

@@ -85,6 +85,8 @@ static inline uint64_t page(void)
 {
 	return pages(1, PAGE);
 }
+/* The host's own level 1 table: 1 GiB an entry, identity for the first four. */
+extern uint64_t mmu_root[512];
 uint64_t load(uint64_t address);
 void store(uint64_t address, uint64_t value);
 bool is_zero(uint64_t address);
