@@ -20,17 +20,19 @@ static void record_in(struct nie_vcpu *v, const u64 lr[VGIC_LRS], u64 hcr)
 static void before(struct nie_vcpu *v, u64 lr[VGIC_LRS])
 {
 	struct nie_vm *vm = v->vm;
+	bool due = nie_timer_due(
+		v); /* one look: a timer that expires after it must interrupt the VM */
 	u64 hcr = 0;
 
 	memset(lr, 0, VGIC_LRS * sizeof(*lr));
-	if (vgic_busy(&vm->gic, v->index, nie_timer_due(v))) {
+	if (vgic_busy(&vm->gic, v->index, due)) {
 		raw_spin_lock(&vm->gic_lock);
-		nie_timer_update(v);
+		vgic_line(&vm->gic, v->index, VGIC_VTIMER, due);
 		hcr = vgic_flush(&vm->gic, v->index, lr);
 		raw_spin_unlock(&vm->gic_lock);
 	}
 	record_in(v, lr, hcr);
-	nie_timer_before(v, lr);
+	nie_timer_before(due, lr);
 }
 
 static void fold(struct nie_vcpu *v, const u64 given[VGIC_LRS], const u64 left[VGIC_LRS], u64 vmcr,

@@ -128,7 +128,7 @@ void nie_timer_update(struct nie_vcpu *v);
 void nie_timer_arm(struct nie_vcpu *v);
 void nie_timer_disarm(struct nie_vcpu *v);
 /* Before an entry and after the exit, interrupts off: the active state of physical 27 on this CPU. */
-void nie_timer_before(const struct nie_vcpu *v, const u64 lr[VGIC_LRS]);
+void nie_timer_before(bool due, const u64 lr[VGIC_LRS]);
 void nie_timer_after(const u64 given[VGIC_LRS], const u64 left[VGIC_LRS]);
 
 #endif

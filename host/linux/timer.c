@@ -91,15 +91,17 @@ static void set_active(bool active)
 		this_cpu_write(timer_active, active);
 }
 
-void nie_timer_before(const struct nie_vcpu *v, const u64 lr[VGIC_LRS])
+void nie_timer_before(bool due, const u64 lr[VGIC_LRS])
 {
-	/* Expired, but in no list register (disabled at the redistributor): without this it would end every entry. */
-	bool bound = nie_timer_due(v);
 	u32 i;
 
+	/*
+	 * Also when it is due and not in a list register, because the VM has not enabled it: it would end
+	 * each entry before the VM's first instruction. What makes it deliverable is an exit anyway.
+	 */
 	for (i = 0; i < VGIC_LRS; i++)
-		bound |= (lr[i] & LR_HW) != 0;
-	set_active(bound);
+		due |= (lr[i] & LR_HW) != 0;
+	set_active(due);
 }
 
 void nie_timer_after(const u64 given[VGIC_LRS], const u64 left[VGIC_LRS])
