@@ -10,6 +10,9 @@ headers=$root/build/kernel/headers
 
 # The kernel's build writes beside the sources: it gets a copy. Times are kept, so that only what changed is built.
 mkdir -p "$out/attack" "$out/abi"
+# Two at once would write the same files.
+exec 9>"$out/.lock"
+flock 9
 cp -p "$root"/host/linux/*.[ch] "$root/host/linux/Kbuild" "$out/"
 cp -p "$root"/host/linux/attack/*.[ch] "$root/host/linux/attack/Kbuild" "$out/attack/"
 cp -p "$root/abi/nie.h" "$out/abi/"
