@@ -45,10 +45,11 @@ Record hw := Hw {
   inputs : nat -> Z;                (* what host memory, devices, counters and firmware will answer *)
   taken : nat;
   during : list (list act);         (* what the other CPUs do before each coming primitive *)
+  secret : Z -> Prop;               (* pages that a VM has had to itself since they were last scrubbed *)
   ok : Prop;                        (* every obligation so far was met, and every state was [safe] *)
 }.
 #[export] Instance eta_hw : Settable _ :=
-  settable! Hw <mem; unseen; tlb; reg; fp; me; ram; engine; inputs; taken; during; ok>.
+  settable! Hw <mem; unseen; tlb; reg; fp; me; ram; engine; inputs; taken; during; secret; ok>.
 
 (* Numbers of enum sysreg that matter to walks; proof/Constants.v checks them against the C. *)
 Definition VTTBR_EL2 : Z := 41.
@@ -105,15 +106,20 @@ Definition reached (h : hw) (v p : Z) : Prop := exists l k d, avail h v l k d /\
 Definition private (p : Z) (h : hw) : Prop := forall v, ~ reached h v p.
 
 (** The safety property, of hardware alone: a page that is reached under two VMIDs is reached by the host
-    (VMID 0) and by a VM in the upper half of its IPA space; what is the engine's is reached by none. *)
+    (VMID 0) and by a VM in the upper half of its IPA space; what is the engine's is reached by none; and
+    the host does not reach a page that a VM had to itself before it was scrubbed. *)
 Definition upper (l k : Z) : Prop := l = 3 /\ 2 ^ 26 <= k.
 Definition safe (h : hw) : Prop :=
   (forall v l k d v' l' k' d' p, avail h v l k d -> avail h v' l' k' d' -> maps l d p -> maps l' d' p ->
      v <> v' -> (v = 0 /\ upper l' k') \/ (v' = 0 /\ upper l k)) /\
-  (forall v p, reached h v p -> ~ fst (engine h) <= p < snd (engine h)).
+  (forall v p, reached h v p -> ~ fst (engine h) <= p < snd (engine h)) /\
+  (forall p, secret h p -> ~ reached h 0 p).
 
 (** The others act; every state that is met on the way counts. *)
-Definition met (h : hw) : hw := h <| ok := ok h /\ safe h |>.
+Definition become_secret (h : hw) (p : Z) : Prop :=
+  secret h p \/ exists v l k d, v <> 0 /\ avail h v l k d /\ maps l d p /\ ~ upper l k.
+Definition met (h : hw) : hw :=
+  let h := h <| secret := become_secret h |> in h <| ok := ok h /\ safe h |>.
 Definition others (h : hw) : hw :=
   match during h with
   | [] => met h
@@ -128,6 +134,8 @@ Definition store_word (w v : Z) (h : hw) : hw :=
   h <| unseen ::= cons (w, Map.get (mem h) w) |> <| mem ::= fun m => Map.set m w v |>.
 Fixpoint zero_words (n : nat) (w : Z) (h : hw) : hw :=
   match n with O => h | S n' => zero_words n' (w + 1) (store_word w 0 h) end.
+
+Definition scrub (p : Z) (h : hw) : hw := h <| secret := fun q => secret h q /\ q <> p |>.
 
 (* Completion: every store is seen, every invalidated entry is gone [ArmARM, D8.17.5; B2.3.10]. *)
 Definition complete (h : hw) : hw := h <| unseen := [] |> <| tlb ::= filter (fun e => negb (doomed e)) |>.
@@ -154,7 +162,7 @@ Definition page_read (p i : Z) : M hw Z := word_of p i (fun h =>
 Definition page_write (p i v : Z) : M hw unit :=
   word_of p i (does (fun h => store_word (p * 512 + i) v (oblige (private p) h))).
 Definition page_zero (p : Z) : M hw unit :=
-  word_of p 0 (does (fun h => zero_words 512 (p * 512) (oblige (private p) h))).
+  word_of p 0 (does (fun h => scrub p (zero_words 512 (p * 512) (oblige (private p) h)))).
 Definition page_clean (p : Z) : M hw unit := word_of p 0 (does complete).          (* ends in DSB SY *)
 
 (* Pages that the host can write: any value at each read. *)

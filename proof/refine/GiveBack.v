@@ -168,25 +168,49 @@ Variable h0 : Machine.hw.
 Hypothesis RAM : ram h0 = ram_of b.
 Hypothesis ENG : engine h0 = engine_of b.
 
+Lemma hosts_access : forall c p, wf c -> hosts (Aset c) p -> host_may_access c p = true.
+Proof.
+  intros c p Wc (l & k & d & H & M). destruct (Aset_maps _ Wc _ _ _ _ _ H M) as [(_ & E)|(i & E & I & _)]; [auto|lia].
+Qed.
+
+Lemma access_hosts : forall c p, wf c -> host_may_access c p = true -> hosts (Aset c) p.
+Proof.
+  intros c p Wc E. exists 3, p, (henc c 3 p).
+  assert (EF : henc c 3 p = p * 4096 + (attributes c p + DESC_PAGE)) by (unfold henc; cbn [Z.eqb Pos.eqb]; now rewrite E).
+  assert (F : Machine.valid (henc c 3 p) = true /\ henc c 3 p mod 4 = 3 /\ frame (henc c 3 p) = p).
+  { rewrite EF, valid_mod. unfold host_may_access, attributes in *. destruct (in_ram c p) eqn:R.
+    - apply (ram_small _ Wc) in R. norm. repeat split; [apply Z.eqb_eq; lia|lia|].
+      etransitivity; [|apply (frame_of_desc p 2047 0); lia]. f_equal; lia.
+    - pose proof (c_dev _ (wf_c _ Wc)). apply (c_device _ (wf_c _ Wc)) in E. norm. repeat split; [apply Z.eqb_eq; lia|lia|].
+      etransitivity; [|apply (frame_of_desc p 1223 64); lia]. f_equal; lia. }
+  destruct F as (V & M & F). split.
+  - left. split; auto. right. split; [lia|auto].
+  - split; [unfold is_leaf; rewrite M; reflexivity|]. unfold first_page, covers. rewrite F. change (512 ^ (3 - 3)) with 1. lia.
+Qed.
+
 Lemma give_grow : forall m m' (V' : Z -> Z -> Prop) h, world h0 (Aset b) (Aset b) m (now m) h ->
   (forall w d, valid d = true -> now m w d -> V' w d) -> (forall w d, valid d = true -> V' w d -> now m' w d) ->
+  (host_may_access b q = true \/ ~ secret h q) ->
   tables_hold b' m' -> world h0 (Aset b') (Aset b') m V' h.
 Proof.
-  intros m m' V' h X S1 S2 T.
+  intros m m' V' h X S1 S2 SE T.
   assert (C : closed (Aset b') V').
   { intros v' l k d i d' H TB I V Y. eapply (Aset_closed _ W'); eauto. }
   eapply world_grow; eauto using give_sub.
   - now intros v' l k d H.
   - now apply Aset_apart.
   - rewrite (f_engine _ _ (w_frame _ _ _ _ _ _ X)), ENG. apply Aset_safe; auto; cbn; change (cfg b') with (cfg b); lia.
+  - intros p S H. apply hosts_access in H; auto. rewrite give_access in H. destruct (Z.eqb_spec p q) as [->|].
+    + destruct SE as [E|E]; auto. apply (w_secret _ _ _ _ _ _ X q S). now apply access_hosts.
+    + apply (w_secret _ _ _ _ _ _ X p S). now apply access_hosts.
 Qed.
 
 Lemma host_show_wp : forall gl m h (Q : unit -> mach globals Machine.hw -> Prop), globals_hold b' gl ->
-  world h0 (Aset b) (Aset b) m (now m) h -> tables_hold b m -> host_may_access b q = false -> ~ engine_kept (own b q) ->
+  world h0 (Aset b) (Aset b) m (now m) h -> tables_hold b m -> host_may_access b q = false -> ~ engine_kept (own b q) -> ~ secret h q ->
   (forall m' h', world h0 (Aset b') (Aset b') m' (now m') h' -> tables_hold b' m' -> Q tt (Mach gl h')) ->
   wp (host_show q) Q (Mach gl h).
 Proof.
-  intros gl m h Q G X T N K H. pose proof (ram_small _ W _ RQ) as QS.
+  intros gl m h Q G X T N K SQ H. pose proof (ram_small _ W _ RQ) as QS.
   pose proof (c_ram _ (wf_c _ W')) as C. pose proof give_managed as MG. destruct (level3_page _ W _ MG) as [R3 O3].
   unfold host_show. w_bind. w_known level3_of_run; [apply W'|eassumption|exact RQ|].
   w_bind. w_known address_of_run; [lia|]. w_bind.

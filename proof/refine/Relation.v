@@ -172,7 +172,7 @@ Qed.
 Lemma wp_zero : forall A m h gl p (Q : unit -> mach globals Machine.hw -> Prop), world h0 A A m (now m) h ->
   in_ram a p = true -> ~ touch A p ->
   (forall m' h', (forall w, m' w = if (p * 512 <=? w) && (w <? p * 512 + 512) then 0 else m w) ->
-     world h0 A A m' (now m) h' -> Q tt (Mach gl h')) ->
+     world h0 A A m' (now m) h' -> ~ secret h' p -> Q tt (Mach gl h')) ->
   wp (page_zero p) Q (Mach gl h).
 Proof.
   intros A m h gl p Q W P N H. unfold page_zero. apply wp_hw. cbn. unfold Machine.page_zero, word_of, does, wp.
@@ -180,15 +180,21 @@ Proof.
   destruct (world_zero h0 512 A A m (now m) (oblige (private p) (others h)) p 0) as (m' & W' & E); auto; try lia.
   - apply world_oblige; auto. now apply world_others.
   - intros. reflexivity.
-  - rewrite Z.add_0_r in *. apply (H m'); auto.
+  - rewrite Z.add_0_r in *. revert W'. generalize (zero_words 512 (p * 512) (oblige (private p) (others h))). intros z W'.
+    apply (H m').
+    + intro w. apply E.
+    + now apply world_scrub.
+    + change (~ (secret z p /\ p <> p)). tauto.
 Qed.
 
-Lemma wp_clean : forall A m V h gl p (Q : unit -> mach globals Machine.hw -> Prop), world h0 A A m V h ->
-  in_ram a p = true ->
-  (forall h', world h0 A A m (now m) h' -> Q tt (Mach gl h')) -> wp (page_clean p) Q (Mach gl h).
+Lemma wp_clean : forall A m V h gl p q (Q : unit -> mach globals Machine.hw -> Prop), world h0 A A m V h ->
+  in_ram a p = true -> ~ touch A q -> ~ secret h q ->
+  (forall h', world h0 A A m (now m) h' -> ~ secret h' q -> Q tt (Mach gl h')) -> wp (page_clean p) Q (Mach gl h).
 Proof.
-  intros A m V h gl p Q W P H. unfold page_clean. apply wp_hw. cbn. unfold Machine.page_clean, word_of, does, wp.
-  rewrite (has_word _ _ _ _ _ _ 0 W P eq_refl). cbn beta iota. apply H, world_complete_same with V. now apply world_others.
+  intros A m V h gl p q Q W P N S H. unfold page_clean. apply wp_hw. cbn. unfold Machine.page_clean, word_of, does, wp.
+  rewrite (has_word _ _ _ _ _ _ 0 W P eq_refl). cbn beta iota.
+  apply H; [apply world_complete_same with V; now apply world_others|].
+  change (~ secret (others h) q). eapply others_not_secret; eauto.
 Qed.
 End Prim.
 

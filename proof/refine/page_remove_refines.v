@@ -203,8 +203,8 @@ Proof.
       - intros p E. rewrite (m_spent _ _ _ _ _ _ _ M _ _ _ SP) in E. discriminate.
       - intros p E. rewrite (m_slot _ _ _ _ _ _ _ M) in E by (unfold spent; lia).
         replace ((x + (q - first)) / 512) with (x / 512) in E by (subst q; lia). congruence. }
-    w_bind. w_bind. eapply (wp_zero h0 (b i) RAM'); eauto. intros m1 h1 E1 X1. cbn beta.
-    w_bind. eapply (wp_clean h0 (b i) RAM'); eauto. intros h2 X2. cbn beta.
+    w_bind. w_bind. eapply (wp_zero h0 (b i) RAM'); eauto. intros m1 h1 E1 X1 S1. cbn beta.
+    w_bind. eapply (wp_clean h0 (b i) RAM') with (q := q); eauto. intros h2 X2 S2. cbn beta.
     assert (T1 : tables_hold (b i) m1).
     { eapply tables_mem; eauto. intros p j R K J. rewrite E1.
       destruct (Z.leb_spec (q * 512) (p * 512 + j)), (Z.ltb_spec (p * 512 + j) (q * 512 + 512)); cbn; auto.
@@ -220,7 +220,7 @@ Proof.
     { apply give_tables_shown; auto. unfold State.host_may_access. now rewrite RQ, OQ, OQ0. }
     apply H. exists gl1, h, m. rewrite NX.
     assert (OG1 : only_granules gl0 gl1) by now apply only_trans with gl.
-    assert (X1 : world h0 (Aset (give vm q (b i))) (Aset (give vm q (b i))) m (now m) h) by (eapply (give_grow (b i) vm q); eauto).
+    assert (X1 : world h0 (Aset (give vm q (b i))) (Aset (give vm q (b i))) m (now m) h) by (eapply (give_grow (b i) vm q); eauto; left; unfold State.host_may_access; now rewrite RQ, OQ, OQ0).
     auto.
 Qed.
 
