@@ -73,7 +73,7 @@ class Core:
 
     def function(self, lower, node):
         name, file = lower.renamed.get(node["name"], node["name"]), node["at"][0]
-        if os.path.normpath(file) == os.path.normpath(self.prim_header):
+        if os.path.realpath(file) == os.path.realpath(self.prim_header):
             self.prim(lower, node)
             return
         if not any(n["kind"] == "CompoundStmt" for n in node.get("inner", [])) or self.unit(file) is None:

@@ -57,7 +57,8 @@ uint64_t rule_grid(uint64_t a, uint64_t b)
 {
 	grid[a][b] = 9;
 	grid[2][1] = 4;
-	return grid[a][b] + 16 * (uint64_t)grid[1][0] + 256 * (uint64_t)grid[0][3] + 4096 * (uint64_t)grid[2][1];
+	return grid[a][b] + 16 * (uint64_t)grid[1][0] + 256 * (uint64_t)grid[0][3] +
+	       4096 * (uint64_t)grid[2][1];
 }
 
 uint64_t rule_struct(uint64_t a, uint64_t b)
