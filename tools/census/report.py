@@ -26,6 +26,9 @@ the mechanism in the engine that makes it so. The check reads the mechanism from
 compiler computes them, values that `engine/arch/el2.c` sets, `enum sysreg`, and what `engine/core/trap/sysreg.c` does with each
 encoding on a fake machine. A register without a class fails the check, and so does a mechanism that no longer holds.
 
+On the machine: `test/qemu/bad_vcpu_run_register_channels.c` lets two VMs and the host write zeroes and ones to every encoding in turn, and none reads
+what another wrote.
+
 Mechanisms: `R.F=N` field F of control register R; `@vm` or `@host` for one side only; `HFGxTR` the read and the write register;
 `REG:R` switched by `enum sysreg` or with the interrupt controller; `ABSENT:R.F` a CPU that has it is refused at start.
 
