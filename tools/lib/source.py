@@ -17,7 +17,11 @@ def files():
     return sorted(f for f in set(out) if os.path.isfile(os.path.join(ROOT, f)))
 
 
+# A file that a build beside us makes and removes has nothing to check.
 def read(path):
+    """The text of a file; empty when it is gone meanwhile."""
+    if not os.path.isfile(os.path.join(ROOT, path)):
+        return ""
     with open(os.path.join(ROOT, path), encoding="utf-8", errors="replace") as f:
         return f.read()
 
