@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* RAM of a VM: taken from Linux, given to the engine, and back. */
+#include <linux/moduleparam.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "nie.h"
+
+/* For tests of what happens when memory is in pieces. */
+static bool blocks = true;
+module_param(blocks, bool, 0600);
+MODULE_PARM_DESC(blocks, "take memory in blocks of 2 MiB where there are some");
 
 /* A failure is better than the OOM killer: the monitor says "too little memory". */
 #define NIE_GFP (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
@@ -37,6 +43,8 @@ static int chunk_alloc(struct nie_chunk *c)
 {
 	if (c->block || c->page)
 		return 0;
+	if (!READ_ONCE(blocks))
+		return chunk_alloc_pages(c);
 	c->block = alloc_pages((NIE_GFP & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY | __GFP_ZERO,
 			       NIE_BLOCK_ORDER);
 	return c->block ? 0 : chunk_alloc_pages(c);

@@ -84,7 +84,7 @@ static void test_sgi(void)
 		enable(&v, i, 5, 0x80);
 	CHECK(vgic_sgi(&v, 0, 5 << 24 | 0xc) == 0xc);
 	CHECK(vgic_sgi(&v, 1, 5ULL << 24 | 1ULL << 40) == 0xd); /* all but itself */
-	CHECK(vgic_sgi(&v, 1, 6 << 24 | 0xf) == 0xd);           /* 6 is not enabled: nothing new */
+	CHECK(vgic_sgi(&v, 1, 6 << 24 | 0xf) == 0xd); /* 6 is not enabled: nothing new */
 	face_init(&f, &v, 1);
 	enter(&f);
 	CHECK(f.lr[0] == 0);
