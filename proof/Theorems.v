@@ -1,0 +1,48 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+(* The theorems, about the deep terms of the C files that the image is built from. What they do not cover is in
+   proof/README.md. *)
+From Coq Require Import ZArith List String.
+From nie.model Require Import Machine.
+From nie.spec Require Import State.
+From nie.lib Require Import World Wp C_text_sound.
+From nie.generated Require Import Prims.
+From nie.generated Require Program.
+From nie.proof Require Import Core.
+From nie.proof.invariant Require Import Meaning.
+From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines statements.
+Require nie.generated.call.page_remove.
+Import ListNotations.
+Open Scope Z_scope.
+
+(* PAGE_REMOVE does exactly what spec/call/page_remove.v says, whatever the other CPUs do meanwhile. *)
+Theorem page_remove_is_correct : page_remove_correct Program.core.
+Proof.
+  intros a s vm ipa count HR HV HI HC.
+  pose proof (page_remove_refines a s vm ipa count HR HV HI HC) as H. unfold wp in H.
+  destruct (nie.generated.call.page_remove.call_page_remove vm ipa count s) as [[[[st x1] x2] s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_page_remove vm ipa count a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, x1, x2, a', s'. split; [reflexivity|]. split; [|auto].
+  unfold run_of.
+  exact (Program.core_means "call_page_remove"%string nie.generated.call.page_remove.call_page_remove_sem eq_refl
+    [vm; ipa; count] s (st, x1, x2) s' E).
+Qed.
+
+(* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches
+   the engine's memory; the host reaches no page that a VM had to itself since it was scrubbed. *)
+Theorem related_is_safe : forall a s, R a s -> safe (hw s) /\ ok (hw s).
+Proof.
+  intros a s H. destruct (R_hw _ _ H) as (m & X & _). split; [eapply world_safe; eauto|apply X].
+Qed.
+
+(* What any TLB holds and any walk finds is on the map. *)
+Theorem related_is_exact : forall a s v l k d, R a s -> avail (hw s) v l k d -> Aset a v l k d.
+Proof. intros a s v l k d H A. destruct (R_hw _ _ H) as (m & X & _). eapply avail_sub; eauto. Qed.
+
+(* Whoever reaches a page of RAM is one whom the granule table names. *)
+Theorem reached_by_owner : forall a s v p, R a s -> reached (hw s) v p ->
+  (v = 0 /\ State.host_may_access a p = true) \/
+  (exists i, v = i + 1 /\ State.in_ram a p = true /\ exists x, own a p = Data i x \/ own a p = Shared i x).
+Proof.
+  intros a s v p H (l & k & d & A & M). pose proof (related_is_exact _ _ _ _ _ _ H A) as B.
+  destruct (Aset_maps _ (R_wf _ _ H) _ _ _ _ _ B M) as [?|(i & E & _ & R & [(x & O)|(_ & O & _)])]; eauto 8.
+Qed.

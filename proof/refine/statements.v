@@ -1,0 +1,24 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+(* What is claimed of a program, as predicates on its deep terms. *)
+From Coq Require Import ZArith List String.
+From nie.model Require Import Machine.
+From nie.spec Require Import State.
+From nie.lib Require Import World.
+From nie.generated Require Import Prims.
+From nie.proof Require Import Core.
+From nie.proof.refine Require Import Relation Shared page_remove_checks.
+Import ListNotations.
+Open Scope Z_scope.
+
+Definition u64 (x : Z) : Prop := 0 <= x < 2 ^ 64.
+(* The meaning of the deep term, by model/C.v, on the machine of model/Machine.v. *)
+Definition run_of (P : program gvar) (f : string) (args : list Z) (s : mach globals Machine.hw) :=
+  den load store prim P f args s.
+
+(* PAGE_REMOVE. [R a s] holds [ok]: no obligation was violated, every state met was [safe]. The state [s] carries
+   what the other CPUs will do before each primitive and what inputs will be read: all of it is quantified over. *)
+Definition page_remove_correct (P : program gvar) : Prop := forall a s vm ipa count,
+  R a s -> u64 vm -> u64 ipa -> u64 count ->
+  exists st x1 x2 a' s', spec_page_remove vm ipa count a = ((st, x1, x2), a') /\
+    run_of P "call_page_remove" [vm; ipa; count] s = Some ([st; x1; x2], s') /\
+    R a' s' /\ only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s').
