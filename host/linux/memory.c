@@ -120,14 +120,16 @@ static int table_give(struct nie_vm *vm, u64 ipa, u32 level, struct page **table
 	return 0;
 }
 
-/* How many pages from `i` on are alike and contiguous, at most `max`. */
+/* How many pages from `i` on are alike, contiguous and in the same 2 MiB of memory; at most `max`. */
 static u32 run_length(const struct nie_chunk *c, const unsigned long *map, u32 i, u32 max)
 {
+	unsigned long first = page_to_pfn(chunk_page(c, i));
 	bool bit = test_bit(i, map);
 	u32 n = 1;
 
+	max = min_t(u32, max, NIE_BLOCK_PAGES - first % NIE_BLOCK_PAGES);
 	while (n < max && i + n < NIE_BLOCK_PAGES && test_bit(i + n, map) == bit &&
-	       page_to_pfn(chunk_page(c, i + n)) == page_to_pfn(chunk_page(c, i)) + n)
+	       page_to_pfn(chunk_page(c, i + n)) == first + n)
 		n++;
 	return n;
 }
