@@ -7,6 +7,7 @@
 #ifndef NIE_MANIFEST_H
 #define NIE_MANIFEST_H
 
+/* clang-format off */
 enum nie_manifest_word {
 	MAN_MAGIC = 0,        /* MAN_MAGIC_VALUE */
 	MAN_ENGINE_BASE = 1,  /* page number where the image must have been loaded; multiple of 512 */
@@ -28,6 +29,7 @@ enum nie_manifest_word {
 	                       * first page of each redistributor */
 	MAN_END = 32,
 };
+/* clang-format on */
 
 enum nie_manifest_limit { MAN_MAX_DEVICES = 8 };
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
  * The calls of the engine, their status codes and the run record: the one contract between the
  * engine, the host's module and monitor, the guests and the proofs. Arm SMC Calling Convention
@@ -8,6 +8,7 @@
 #ifndef NIE_ABI_H
 #define NIE_ABI_H
 
+/* clang-format off */
 enum nie_limit {
 	NIE_MAX_VMS = 64,      /* VM indices 0..63, picked by the host */
 	NIE_MAX_VCPUS = 8,     /* vCPU indices 0..7 in each VM */
@@ -111,10 +112,11 @@ enum nie_run_word {
 	RUN_OUT_VMCR = 80,   /* ICH_VMCR_EL2: priority mask and group enables only */
 	RUN_OUT_EOICOUNT = 81, /* ICH_HCR_EL2.EOIcount */
 	RUN_OUT_CNTV_CTL = 82, /* CNTV_CTL_EL0 */
-	RUN_OUT_CNTV_CVAL = 83,/* CNTV_CVAL_EL0 plus the VM's offset: a deadline in physical counter ticks */
+	RUN_OUT_CNTV_CVAL = 83,/* CNTV_CVAL_EL0 plus the VM's offset: in physical ticks */
 	RUN_OUT_END = 84,
 };
 
+/* clang-format on */
 enum nie_in_flag { NIE_IN_ANSWER = 1 };
 
 #endif

@@ -59,8 +59,8 @@ static bool devices_ok(void)
 	    !inside(base, pages, 0, PAGES_GIB))
 		return false;
 	for (uint64_t i = 0; i < config.word[MAN_DEVICES]; i++) {
-		if (!inside(config.word[MAN_DEVICE0 + 2 * i], config.word[MAN_DEVICE0 + 2 * i + 1], base,
-			    pages))
+		if (!inside(config.word[MAN_DEVICE0 + 2 * i], config.word[MAN_DEVICE0 + 2 * i + 1],
+			    base, pages))
 			return false;
 	}
 	return inside(config.word[MAN_GICR], 32 * config.word[MAN_CPUS], base, pages);
@@ -118,7 +118,8 @@ static void init_granules(void)
 			granule_set(p, (struct granule){ GRANULE_ENGINE, 0, 0, 0, 0 });
 		} else {
 			granule_set(p, (struct granule){ GRANULE_HOST, 0, 0, 0, 0 });
-			if (!inside(p.n, 1, config.word[MAN_KEEP_BASE], config.word[MAN_KEEP_PAGES]))
+			if (!inside(p.n, 1, config.word[MAN_KEEP_BASE],
+				    config.word[MAN_KEEP_PAGES]))
 				page_zero(p);
 		}
 	}

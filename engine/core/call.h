@@ -24,8 +24,8 @@ uint64_t call_vm_create(uint64_t vm, uint64_t root, uint64_t base, uint64_t page
 uint64_t call_vm_activate(uint64_t vm);
 uint64_t call_vm_stop(uint64_t vm);
 struct answer call_vm_destroy(uint64_t vm);
-uint64_t call_vcpu_create(uint64_t vm, uint64_t vcpu, uint64_t context, uint64_t run, uint64_t entry,
-			  uint64_t argument);
+uint64_t call_vcpu_create(uint64_t vm, uint64_t vcpu, uint64_t context, uint64_t run,
+			  uint64_t entry, uint64_t argument);
 struct answer call_vcpu_destroy(uint64_t vm, uint64_t vcpu);
 /* On NIE_OK the vCPU runs on `cpu`, and x0 belongs to it. */
 uint64_t call_vcpu_run(uint32_t cpu, uint64_t vm, uint64_t vcpu);

@@ -10,6 +10,7 @@ enum trap_result {
 	TRAP_RESUME,  /* load x0-x30 from cpus[cpu].x and ERET */
 	TRAP_CPU_OFF, /* the host turned this CPU off: PSCI CPU_OFF, never comes back */
 };
+/* clang-format off */
 enum boot_result {
 	BOOT_OK,
 	BOOT_BAD_MAGIC,   /* the manifest was not filled in */
@@ -19,6 +20,7 @@ enum boot_result {
 	BOOT_BAD_DEVICES, /* a device window that overlaps RAM, is above 1 GiB, or holds a withheld page */
 	BOOT_BAD_HOST,    /* entry or device tree outside the RAM that is kept for the host */
 };
+/* clang-format on */
 
 /*
  * On the first CPU, once, lock not needed: check the manifest, scrub RAM that is nobody's, fill the

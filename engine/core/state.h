@@ -11,6 +11,7 @@
 /* 8 GiB of RAM at most in this build; the table's length is MAN_RAM_PAGES. */
 enum { GRANULES_MAX = 2097152 };
 
+/* clang-format off */
 enum granule_state {
 	GRANULE_HOST,   /* the host's; no VM reaches it */
 	GRANULE_ENGINE, /* the engine's image, stacks, tables */
@@ -74,7 +75,7 @@ enum context_word {
 enum { CPU_HOST = 255 };
 
 struct cpu {
-	uint64_t x[31];                     /* general registers of the running context: the vectors save and load them */
+	uint64_t x[31];                     /* of the running context: the vectors save and load them */
 	uint64_t host_x[31];                /* the host's while a vCPU runs here */
 	uint64_t host_sysreg[REG_SWITCHED]; /* likewise */
 	uint64_t in[RUN_IN_END];            /* what the host wrote in the run record, read once */
@@ -95,6 +96,7 @@ struct config {
 	uint64_t word[MAN_END]; /* the manifest, read once and checked */
 };
 
+/* clang-format on */
 extern struct granule granules[GRANULES_MAX];
 extern struct vm vms[NIE_MAX_VMS];
 extern struct vcpu vcpus[NIE_MAX_VMS * NIE_MAX_VCPUS]; /* vm * NIE_MAX_VCPUS + index */

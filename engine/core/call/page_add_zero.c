@@ -26,7 +26,8 @@ static uint32_t check(uint64_t vm, uint64_t ipa, uint64_t pa, uint64_t count, ui
 	status = check_donation(pa, count);
 	if (status != NIE_OK)
 		return status;
-	return check_empty((uint32_t)vm, page_of(ipa), (uint32_t)level, level == LEVEL_PAGE ? count : 1);
+	return check_empty((uint32_t)vm, page_of(ipa), (uint32_t)level,
+			   level == LEVEL_PAGE ? count : 1);
 }
 
 uint64_t call_page_add_zero(uint64_t vm, uint64_t ipa, uint64_t pa, uint64_t count, uint64_t level)

@@ -30,8 +30,8 @@ static uint32_t check(uint64_t vm, uint64_t vcpu, uint64_t context, uint64_t run
 	return check_donation(run, 1);
 }
 
-uint64_t call_vcpu_create(uint64_t vm, uint64_t vcpu, uint64_t context, uint64_t run, uint64_t entry,
-			  uint64_t argument)
+uint64_t call_vcpu_create(uint64_t vm, uint64_t vcpu, uint64_t context, uint64_t run,
+			  uint64_t entry, uint64_t argument)
 {
 	uint32_t status = check(vm, vcpu, context, run, entry);
 
@@ -44,7 +44,8 @@ uint64_t call_vcpu_create(uint64_t vm, uint64_t vcpu, uint64_t context, uint64_t
 
 	donate(i, (struct pfn){ page_of(context) }, 1,
 	       (struct granule){ GRANULE_VCPU, (uint8_t)i, 0, 0, k });
-	donate(i, (struct pfn){ page_of(run) }, 1, (struct granule){ GRANULE_RUN, (uint8_t)i, 0, 0, k });
+	donate(i, (struct pfn){ page_of(run) }, 1,
+	       (struct granule){ GRANULE_RUN, (uint8_t)i, 0, 0, k });
 	v->context = page_of(context);
 	v->run = page_of(run);
 	context_reset(i, k, entry, argument);

@@ -89,7 +89,8 @@ static void init_2mib(struct pfn p, uint64_t attributes)
 		page_write(level3, i, desc);
 	}
 	if (all)
-		page_write(level2_of(p), level2_index(p), address_of(p.n) | attributes | DESC_BLOCK);
+		page_write(level2_of(p), level2_index(p),
+			   address_of(p.n) | attributes | DESC_BLOCK);
 	else if (any)
 		page_write(level2_of(p), level2_index(p), address_of(level3.n) | DESC_TABLE);
 }

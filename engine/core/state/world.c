@@ -116,7 +116,8 @@ void enter_vcpu(uint32_t cpu, uint32_t vm, uint32_t vcpu)
 	load_vcpu(cpu, (struct pfn){ v->context });
 	for (uint32_t i = 0; i < NIE_LRS; i++)
 		sysreg_write(REG_ICH_LR0_EL2 + i, cpus[cpu].in[RUN_IN_LR0 + i]);
-	sysreg_write(REG_ICH_HCR_EL2, ICH_HCR_EN | (cpus[cpu].in[RUN_IN_ICH_HCR] & ICH_HCR_ENABLES));
+	sysreg_write(REG_ICH_HCR_EL2,
+		     ICH_HCR_EN | (cpus[cpu].in[RUN_IN_ICH_HCR] & ICH_HCR_ENABLES));
 	controls_vcpu(vm, vcpu);
 	/* Another vCPU of this VM may have left entries here that are private to it [ArmARM, D8.16.3]. */
 	if (lasts[vm].vcpu[cpu] != vcpu + 1) {

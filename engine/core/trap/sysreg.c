@@ -6,6 +6,7 @@
 #include "../world.h"
 
 /* op0, op1, CRn, CRm, op2 as they lie in the syndrome of an MSR or MRS [ArmARM, D19.2.40]. */
+/* clang-format off */
 enum encoding {
 	ISS_READ = 1,
 	ENC_MASK = 0x3ffc1e, /* all but the general register and the direction */
@@ -25,6 +26,7 @@ enum encoding {
 	ENC_DC_SW = 1 << 20 | 2 << 17 | 7 << 10,                     /* DC ISW, CSW, CISW: S1_0_C7_*_2 */
 	MDSCR_SS = 1,
 };
+/* clang-format on */
 
 static bool is_guest(uint32_t cpu)
 {

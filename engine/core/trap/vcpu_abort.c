@@ -23,7 +23,8 @@ static void mmio_exit(uint32_t cpu, uint64_t page, uint64_t esr)
 	v->syndrome = (uint32_t)esr & 0x1ffffff;
 	if ((esr & ISS_WNR) != 0) {
 		v->pending = PENDING_WRITE;
-		exit_vcpu(cpu, (struct exit){ NIE_EXIT_MMIO_WRITE, ipa, width, mmio_truncate(value, width) });
+		exit_vcpu(cpu, (struct exit){ NIE_EXIT_MMIO_WRITE, ipa, width,
+					      mmio_truncate(value, width) });
 	} else {
 		v->pending = PENDING_READ;
 		exit_vcpu(cpu, (struct exit){ NIE_EXIT_MMIO_READ, ipa, width, 0 });
