@@ -19,7 +19,7 @@ struct face {
 	u64 lr[VGIC_LRS];
 	u64 hcr;
 	u64 vmcr;
-	u32 eois;		     /* EOIcount */
+	u32 eois;       /* EOIcount */
 	u32 running[VGIC_INTIDS + 1]; /* active priorities, a stack */
 	u32 depth;
 };
