@@ -1,7 +1,7 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 (* From one function to the program, and the tactics of the generated lemmas. *)
 From Coq Require Import ZArith List String Bool.
-From nie.lib Require Export C_text C_text_sound.
+From nie.lib Require Export C_text C_order C_text_sound.
 From nie.model Require Export C_store.
 Import ListNotations.
 Open Scope Z_scope.

@@ -11,7 +11,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(ROOT, "build", "c2coq")
 BASE = os.path.join(BUILD, "base")
 FLAGS = "--target=aarch64-none-elf -std=c11 -ffreestanding -Wall"
-LIBRARY = ["model/C_monad", "model/C", "model/Map", "model/C_store", "proof/lib/C_text", "proof/lib/C_text_sound",
+LIBRARY = ["model/C_monad", "model/C", "model/Map", "model/C_store", "proof/lib/C_text", "proof/lib/C_order",
+           "proof/lib/C_const_sound", "proof/lib/C_expr_sound", "proof/lib/C_join", "proof/lib/C_text_sound",
            "proof/lib/C_same"]
 EDGES = [0, 1, 2, 3, 4, 5, 7, 8, 11, 16, 31, 32, 33, 63, 64, 127, 128, 200, 255, 256, 65535, 65536, 0x7fffffff,
          0x80000000, 0xffffffff, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 2, (1 << 64) - 1]
@@ -70,7 +71,8 @@ def functions(source):
 
 def vectors(arity, rng, count):
     """Argument lists: small numbers, edges, and anything."""
-    found = [[v] * arity for v in (0, 1, 3)] if arity else [[]]
+    small = {0: [[]], 1: [[v] for v in range(9)], 2: [[0, 0], [0, 1], [1, 0], [1, 1], [3, 3], [2, 5], [5, 2]]}
+    found = small.get(arity, [[1] * arity])
     while arity and len(found) < count:
         found.append([rng.choice([rng.choice(EDGES), rng.randrange(12), rng.getrandbits(64)]) for _ in range(arity)])
     return found

@@ -67,7 +67,7 @@ def sem(name, arity, results):
 
 def prims(list_):
     """list_: (name, parameters, number of results)"""
-    lines = [start("engine/core/prim.h", "From nie.lib Require Export C_text C_text_sound.",
+    lines = [start("engine/core/prim.h", "From nie.lib Require Export C_text.", "From nie.lib Require Import C_order.",
                    "From nie.generated Require Export Constants Globals."),
              "(* What the machine does for the core; model/ supplies it. *)", "Class prims (H : Type) := Prims {"]
     for name, params, results in list_:

@@ -212,6 +212,16 @@ static uint64_t twice(uint64_t x)
 	return x + x;
 }
 
+static uint64_t less(uint64_t x, uint32_t y, uint64_t z)
+{
+	return x * 100 + y * 10 - z;
+}
+
+uint64_t rule_arguments(uint64_t a, uint64_t b)
+{
+	return less(a, (uint32_t)b, less(b, 3, a));
+}
+
 static void say(uint64_t x)
 {
 	if (x > 100)
