@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Cross-build nie.ko and nie_attack.ko for the kernel of build/kernel/headers.
+# Cross-build nie.ko and nie_attack.ko for the kernel of build/kernel/headers, and their test program.
 # usage: host/linux/build.sh [OUT]     OUT: build/host/linux
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -23,4 +23,6 @@ if ! make -j2 -C "$headers" M="$out" ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 	exit 1
 fi
 grep -E 'warning:' "$log" >&2 && exit 1
-ls "$out/nie.ko" "$out/attack/nie_attack.ko"
+aarch64-linux-gnu-gcc -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -static -pthread \
+	-o "$out/module-test" "$root"/test/module/*.[cS]
+ls "$out/module-test" "$out/nie.ko" "$out/attack/nie_attack.ko"
