@@ -93,6 +93,7 @@ GUEST void guest_busy(uint64_t argument)
 		fill(from, 4, round << 32);
 		if (wrong_words(from, 4, round << 32) != 0)
 			report(REPORT_INTACT, 1);
+		*word(SHARED) = round;
 	}
 }
 
@@ -105,7 +106,16 @@ GUEST void guest_busy_all(uint64_t argument)
 		for (uint64_t k = 1; k < 3; k++)
 			call(0xc4000003, k, WINDOW, (self - WINDOW) | k << 32);
 	}
-	guest_busy(argument);
+	for (uint64_t round = 1;; round++) {
+		for (uint64_t block = 1; block <= BUSY_BLOCKS; block++) {
+			uint64_t at = WINDOW + (block << 21) + argument * 65536 + round % 16 * 4096;
+
+			*word(at) = round;
+			if (*word(at) != round)
+				report(REPORT_INTACT, 1);
+		}
+		*word(SHARED + 8 * argument) = round;
+	}
 }
 
 GUEST void guest_two(uint64_t argument)

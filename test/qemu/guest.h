@@ -32,10 +32,12 @@ guest_program guest_victim;
 guest_program guest_reader;
 /* The same, but jump there. */
 guest_program guest_jumper;
-/* Write and check 4 pages at WINDOW + 2 MiB + 16 pages * argument for ever; report only when they are wrong. */
+/* Write and check 4 pages at WINDOW + 2 MiB for ever, then count the round at SHARED; report only when they are wrong. */
 guest_program guest_busy;
-/* The same on every vCPU, each its own pages of the 2 MiB; vCPU 0 first turns on all others, with their number. */
+/* vCPU 0 first turns on 1 and 2. Each writes and checks pages of its own in the BUSY_BLOCKS 2 MiB after the first of the
+ * window, and counts its rounds at SHARED + 8 * its number. */
 guest_program guest_busy_all;
+enum { BUSY_BLOCKS = 4 };
 /* Turn vCPU 1 on with the same program, then report VALUE with the vCPU's number for ever. */
 guest_program guest_two;
 /* Load the device at DEVICE, report VALUE; store x0 of the answer there; ... */

@@ -89,12 +89,27 @@ uint64_t expect_report(uint32_t i, uint32_t k, uint64_t code)
 	return out(i, k, RUN_OUT_X0 + 2);
 }
 
+void vm_share(uint32_t i)
+{
+	vm[i].shared = page();
+	CHECK_EQ(CALL(PAGE_SHARED_ADD, i, SHARED, vm[i].shared, 1), NIE_OK);
+}
+
+void goes_on(uint32_t i, uint32_t k)
+{
+	uint64_t now = load(vm[i].shared + 8 * k);
+
+	while (load(vm[i].shared + 8 * k) < now + 2)
+		;
+}
+
 void busy_vm(uint32_t i)
 {
 	vm_create(i, 1);
 	vm_load(i);
 	vm_table(i, WINDOW + MIB2, 3);
 	CHECK_EQ(CALL(PAGE_ADD_ZERO, i, WINDOW + MIB2, pages(16, 16 * PAGE), 16, 3), NIE_OK);
+	vm_share(i);
 	vm_vcpu(i, 0, guest_busy, 0);
 	CHECK_EQ(CALL(VM_ACTIVATE, i), NIE_OK);
 }

@@ -9,7 +9,8 @@
 enum { VMS = 8, TABLES = 12 };
 
 struct vm {
-	uint64_t root, code, stacks, data; /* PAs; code and data as many pages as guest.h says */
+	uint64_t root, code, stacks, data,
+		shared; /* PAs; code and data as many pages as guest.h says */
 	uint64_t context[NIE_MAX_VCPUS], run[NIE_MAX_VCPUS];
 	struct {
 		uint64_t ipa, level, pa;
@@ -24,6 +25,8 @@ void vm_create(uint32_t i, uint32_t vcpus);
 void vm_table(uint32_t i, uint64_t ipa, uint64_t level);
 /* The guest programs, a stack page for each vCPU, DATA_PAGES at DATA. */
 void vm_load(uint32_t i);
+/* A page of the host at SHARED. */
+void vm_share(uint32_t i);
 /* vCPU k runs `program` with `argument` (32 bits). */
 void vm_vcpu(uint32_t i, uint32_t k, guest_program *program, uint64_t argument);
 /* All of it: vCPU 0 runs the program; the others are created too and stay off. ACTIVE. */
@@ -40,6 +43,8 @@ uint64_t expect_report(uint32_t i, uint32_t k, uint64_t code);
  * and ends with the exit's reason. */
 void busy_vm(uint32_t i);
 void run_on(uint32_t cpu, uint32_t i);
+/* Wait until the guest has counted two more rounds at SHARED + 8 * k. */
+void goes_on(uint32_t i, uint32_t k);
 
 /* A VM with a secret in memory and registers that checks both for ever. */
 void victim(uint32_t i);
