@@ -72,8 +72,9 @@ struct nie_vm_info {
 /*
  * RUN's answer, one page shared by mmap of the vCPU descriptor (offset 0, 4096 bytes). RUN returns 0
  * with `reason` set, one of abi/nie.h's NIE_EXIT_MMIO_READ, NIE_EXIT_MMIO_WRITE, NIE_EXIT_HOST_CALL,
- * NIE_EXIT_SYSTEM_OFF, NIE_EXIT_SYSTEM_RESET, NIE_EXIT_SERROR or NIE_UEXIT_STOPPED. After a read put the value in
- * answer[0], after a host call x0..x3 in answer[0..3]; the next RUN completes the access.
+ * NIE_EXIT_SYSTEM_OFF, NIE_EXIT_SYSTEM_RESET, NIE_EXIT_PAGE_MISSING (ipa; only where the VM reopened a Spent page),
+ * NIE_EXIT_SERROR or NIE_UEXIT_STOPPED. After a read put the value in answer[0], after a host call x0..x3 in
+ * answer[0..3]; the next RUN completes the access.
  */
 struct nie_vcpu_state {
 	__u32 reason;
