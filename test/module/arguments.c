@@ -31,18 +31,23 @@ static void test_create(void)
 	struct nie_create_vm a;
 
 	CHECK(create_with(good) >= 0);
-#define BAD(change) (a = good, change, a)
-	REFUSED(create_with(BAD(a.name[0] = 0)), EINVAL);
-	REFUSED(create_with(BAD(memset(a.name, 'x', sizeof(a.name)))), EINVAL);
-	REFUSED(create_with(BAD(a.vcpus = 0)), EINVAL);
-	REFUSED(create_with(BAD(a.vcpus = NIE_MAX_VCPUS + 1)), EINVAL);
-	REFUSED(create_with(BAD(a.ram_base += 4096)), EINVAL);
-	REFUSED(create_with(BAD(a.ram_base = 0)), EINVAL);
-	REFUSED(create_with(BAD(a.ram_base = 1ULL << 38)), EINVAL);
-	REFUSED(create_with(BAD(a.ram_size = 0)), EINVAL);
-	REFUSED(create_with(BAD(a.ram_size = ~0ULL << 21)), EINVAL);
-	REFUSED(create_with(BAD(a.ram_size += 1)), EINVAL);
-	REFUSED(create_with(BAD(a.zero = 1)), EINVAL);
+#define BAD(change)                              \
+	do {                                     \
+		a = good;                        \
+		change;                          \
+		REFUSED(create_with(a), EINVAL); \
+	} while (0)
+	BAD(a.name[0] = 0);
+	BAD(memset(a.name, 'x', sizeof(a.name)));
+	BAD(a.vcpus = 0);
+	BAD(a.vcpus = NIE_MAX_VCPUS + 1);
+	BAD(a.ram_base += 4096);
+	BAD(a.ram_base = 0);
+	BAD(a.ram_base = 1ULL << 38);
+	BAD(a.ram_size = 0);
+	BAD(a.ram_size = ~0ULL << 21);
+	BAD(a.ram_size += 1);
+	BAD(a.zero = 1);
 }
 
 static void test_names(void)
