@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: Apache-2.0
 /* What /dev/nie and a VM's descriptor refuse, and with which errno; also what has no place or memory. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: Apache-2.0
 /* Building a VM: loads, vCPUs, activation, each in its time only; too little memory. */
 #include <errno.h>
 #include <fcntl.h>

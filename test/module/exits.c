@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: Apache-2.0
 /* Exits that reach the monitor, and answers that reach the VM. */
 #include <errno.h>
 #include <sys/ioctl.h>

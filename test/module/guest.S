@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Guests of a few instructions, copied to the VM's RAM: position independent, MMU off. */
 	.section .rodata
 	.balign 4

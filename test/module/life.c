@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: Apache-2.0
 /* Ends: by a signal, by STOP, by kill -9, by closing in any order; and two threads on one vCPU. */
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of nie.ko through /dev/nie: a program that runs in the host, under the engine. */
 #ifndef TEST_MODULE_H
 #define TEST_MODULE_H
