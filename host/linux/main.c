@@ -106,6 +106,24 @@ static struct miscdevice nie_device = {
 	.mode = 0600,
 };
 
+/* The engine's own count of the granules that VMs hold, in /sys/module/nie/parameters/granules. */
+static int granules_show(char *buffer, const struct kernel_param *unused)
+{
+	u64 granules = 0;
+	u32 i;
+
+	for (i = 0; i < NIE_MAX_VMS; i++) {
+		struct nie_regs r = { .x = { NIE_VM_INFO, i } };
+
+		if (nie_hvc(&r) == NIE_OK)
+			granules += r.x[2];
+	}
+	return sysfs_emit(buffer, "%llu\n", granules);
+}
+
+static const struct kernel_param_ops granules_ops = { .get = granules_show };
+module_param_cb(granules, &granules_ops, NULL, 0400);
+
 /* The engine refuses to power off or reset the machine while it holds a VM: end them first. */
 static int machine_down(struct notifier_block *block, unsigned long event, void *unused)
 {
