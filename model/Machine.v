@@ -156,13 +156,18 @@ Definition gives (f : hw -> Z) : M hw Z := fun h => Some (f (others h), others h
 Definition word_of (p i : Z) {A} (m : M hw A) : M hw A := fun h => if in_ram h p && is_word i then m h else None.
 Definition input : M hw Z := fun h => let h := others h in Some (inputs h (taken h), h <| taken ::= S |>).
 
-(* Pages that the engine alone can reach. The obligation is checked when the others have acted. *)
-Definition page_read (p i : Z) : M hw Z := word_of p i (fun h =>
-  let h := oblige (private p) (others h) in Some (Map.get (mem h) (p * 512 + i), h)).
-Definition page_write (p i v : Z) : M hw unit :=
-  word_of p i (does (fun h => store_word (p * 512 + i) v (oblige (private p) h))).
+(* Pages that the engine alone can reach. The obligation is checked when the others have acted: a TLB entry for
+   the page stops the run at once; that no walk reaches it cannot be computed, and goes to [ok]. *)
+Definition held (h : hw) (p : Z) : bool :=
+  existsb (fun e => is_leaf (level e) (desc e) && (first_page (level e) (desc e) <=? p)
+                    && (p <? first_page (level e) (desc e) + covers (level e))) (tlb h).
+Definition alone {A} (p : Z) (f : hw -> A * hw) : M hw A := fun h =>
+  let h := others h in if held h p then None else Some (f (oblige (private p) h)).
+
+Definition page_read (p i : Z) : M hw Z := word_of p i (alone p (fun h => (Map.get (mem h) (p * 512 + i), h))).
+Definition page_write (p i v : Z) : M hw unit := word_of p i (alone p (fun h => (tt, store_word (p * 512 + i) v h))).
 Definition page_zero (p : Z) : M hw unit :=
-  word_of p 0 (does (fun h => scrub p (zero_words 512 (p * 512) (oblige (private p) h)))).
+  word_of p 0 (alone p (fun h => (tt, scrub p (zero_words 512 (p * 512) h)))).
 Definition page_clean (p : Z) : M hw unit := word_of p 0 (does complete).          (* ends in DSB SY *)
 
 (* Pages that the host can write: any value at each read. *)
@@ -180,7 +185,7 @@ Definition engine_unlock : M hw unit := does (fun h => h).
 Definition sysreg_read (r : Z) : M hw Z := gives (fun h => Map.get (reg h) (me h * 128 + r)).
 Definition sysreg_write (r v : Z) : M hw unit := does (fun h => h <| reg ::= fun m => Map.set m (me h * 128 + r) v |>).
 Definition fp_save (p i : Z) : M hw unit :=
-  word_of p i (does (fun h => save_words 66 (p * 512 + i) (me h * 128) (oblige (private p) h))).
+  word_of p i (alone p (fun h => (tt, save_words 66 (p * 512 + i) (me h * 128) h))).
 Definition fp_load (p i : Z) : M hw unit :=
-  word_of p i (does (fun h => load_words 66 (p * 512 + i) (me h * 128) (oblige (private p) h))).
+  word_of p i (alone p (fun h => (tt, load_words 66 (p * 512 + i) (me h * 128) h))).
 Definition fp_zero : M hw unit := does (fun h => zero_fp 66 (me h * 128) h).

@@ -109,6 +109,13 @@ Proof.
   rewrite (f_ram _ _ (w_frame _ _ _ _ _ _ W)), RAM. exact P.
 Qed.
 
+Lemma not_held : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> held h p = false.
+Proof.
+  intros A B m V h p W N. unfold held. apply not_true_is_false. intro H. apply existsb_exists in H as (e & I & E).
+  apply N. exists (vmid e), (level e), (key e), (desc e). split; [now apply (w_tlb _ _ _ _ _ _ W)|].
+  apply andb_prop in E as [E E3]. apply andb_prop in E as [E1 E2]. split; auto. lia.
+Qed.
+
 Section Rules.
 Variables (A B : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : Machine.hw) (gl : globals).
 Hypothesis W : world h0 A B m V h.
@@ -117,8 +124,9 @@ Lemma wp_page_read : forall p i (Q : Z -> mach globals Machine.hw -> Prop),
   in_ram a p = true -> is_word i = true -> ~ touch B p ->
   (forall h', world h0 A B m V h' -> Q (m (p * 512 + i)) (Mach gl h')) -> wp (page_read p i) Q (Mach gl h).
 Proof.
-  intros p i Q P I N H. unfold page_read. apply wp_hw. cbn. unfold Machine.page_read, word_of, wp.
+  intros p i Q P I N H. unfold page_read. apply wp_hw. cbn. unfold Machine.page_read, word_of, alone, wp.
   rewrite (has_word _ _ _ _ _ _ _ W P I). cbn beta iota.
+  rewrite (not_held _ _ _ _ _ p (world_others _ _ _ _ _ _ W) N).
   assert (W' : world h0 A B m V (oblige (private p) (others h))) by now apply world_oblige, N; apply world_others.
   pose proof (w_mem _ _ _ _ _ _ W' p i I N) as E. cbn in E. cbn. rewrite E. now apply H.
 Qed.
@@ -128,8 +136,9 @@ Lemma wp_page_write : forall p i v (Q : unit -> mach globals Machine.hw -> Prop)
   (valid v = true -> V (p * 512 + i) v) -> (valid (m (p * 512 + i)) = true -> V (p * 512 + i) (m (p * 512 + i))) ->
   (forall h', world h0 A B (upd m (p * 512 + i) v) V h' -> Q tt (Mach gl h')) -> wp (page_write p i v) Q (Mach gl h).
 Proof.
-  intros p i v Q P I N Hv Hm H. unfold page_write. apply wp_hw. cbn. unfold Machine.page_write, word_of, does, wp.
-  rewrite (has_word _ _ _ _ _ _ _ W P I). cbn beta iota. apply H, world_store; auto.
+  intros p i v Q P I N Hv Hm H. unfold page_write. apply wp_hw. cbn. unfold Machine.page_write, word_of, alone, wp.
+  rewrite (has_word _ _ _ _ _ _ _ W P I). cbn beta iota.
+  rewrite (not_held _ _ _ _ _ p (world_others _ _ _ _ _ _ W) N). apply H, world_store; auto.
   apply world_oblige; auto. now apply world_others.
 Qed.
 
@@ -175,8 +184,9 @@ Lemma wp_zero : forall A m h gl p (Q : unit -> mach globals Machine.hw -> Prop),
      world h0 A A m' (now m) h' -> ~ secret h' p -> Q tt (Mach gl h')) ->
   wp (page_zero p) Q (Mach gl h).
 Proof.
-  intros A m h gl p Q W P N H. unfold page_zero. apply wp_hw. cbn. unfold Machine.page_zero, word_of, does, wp.
+  intros A m h gl p Q W P N H. unfold page_zero. apply wp_hw. cbn. unfold Machine.page_zero, word_of, alone, wp.
   rewrite (has_word _ _ _ _ _ _ 0 W P eq_refl). cbn beta iota.
+  rewrite (not_held _ _ _ _ _ p (world_others _ _ _ _ _ _ W) N).
   destruct (world_zero h0 512 A A m (now m) (oblige (private p) (others h)) p 0) as (m' & W' & E); auto; try lia.
   - apply world_oblige; auto. now apply world_others.
   - intros. reflexivity.
