@@ -161,6 +161,17 @@ static void user_answer(struct nie_vcpu *v)
 	v->from_user = false;
 }
 
+/*
+ * The engine may know before us: another vCPU powered the VM off, and its thread is about to say so. Only a VM
+ * that is not ACTIVE is refused, and none goes back to BUILDING.
+ */
+static bool stopped_by_itself(struct nie_vcpu *v)
+{
+	struct nie_regs r = { .x = { NIE_VM_INFO, v->vm->index } };
+
+	return nie_hvc(&r) == NIE_OK && (r.x[1] & 0xff) == NIE_VM_STOPPED;
+}
+
 int nie_vcpu_run(struct nie_vcpu *v)
 {
 	u32 seen;
@@ -187,8 +198,10 @@ int nie_vcpu_run(struct nie_vcpu *v)
 								  READ_ONCE(v->turned_on) != seen);
 			continue;
 		}
-		if (status == NIE_E_VM_STATE && READ_ONCE(v->vm->stopped))
+		if (status == NIE_E_VM_STATE && stopped_by_itself(v)) {
+			wait_event_interruptible(v->wait, READ_ONCE(v->vm->stopped));
 			continue;
+		}
 		pr_warn("nie: VM %u vCPU %u: VCPU_RUN refused: %s\n", v->vm->index, v->index,
 			nie_cause(status));
 		return -EIO;
