@@ -211,13 +211,12 @@ Proof.
     split; [unfold put1; now rewrite field_set_other by discriminate|].
     replace (Z.to_nat (t + 1)) with (S (Z.to_nat t)) by lia.
     replace (Z.to_nat (t + 1 - 16)) with (S (Z.to_nat (t - 16))) by lia. cbn [Sha256.extend]. rewrite <- E.
-    rewrite <- (Z2Nat.id t) at 2 by lia. apply schedule_put. }
+    pose proof (schedule_put gl1 (Z.to_nat t)) as S. rewrite Z2Nat.id in S by lia. apply S. }
   intros _ s (gl1 & -> & O & F & D & E). change (Z.to_nat 64) with 64%nat in E.
   change (Z.to_nat (64 - 16)) with 48%nat in E. cbn beta.
-  change (Sha256.extend 48 (schedule_of gl 16)) with (Sha256.schedule (schedule_of gl 16)) in E.
-  set (W := Sha256.schedule (schedule_of gl 16)) in *. clearbody W.
+  remember (Sha256.extend 48 (schedule_of gl 16)) as W eqn:EW.
   bind_.
-  apply wp_loop with (I := fun t v s => s = Mach gl1 h /\ v = Sha256.rounds (Z.to_nat t) W (hash_of gl vm)); [lia|auto| |].
+  apply wp_loop with (I := fun t v s => s = Mach gl1 h /\ v = Sha256.rounds (Z.to_nat t) W (hash_of gl vm)); [lia|split; reflexivity| |].
   { intros t v s T [-> Ev]. destruct v as [[[[[[[a b] c] d] e] f] g] k]. cbn beta iota. bind_.
     apply sha_round_wp; [lia|]. rewrite E, Ev.
     replace (Z.to_nat (t + 1)) with (S (Z.to_nat t)) by lia. cbn [Sha256.rounds]. rewrite Z2Nat.id by lia.
@@ -226,7 +225,7 @@ Proof.
   assert (EH : hash_of gl1 vm = hash_of gl vm) by (unfold hash_of, hash_word, at1; now rewrite F).
   apply (add_hash_wp vm gl1 h a b c d e f g k); auto. intros gl2 O2 E2 D2. apply HQ. split; [|split].
   - eapply only_measure_trans; eauto.
-  - unfold Sha256.block_hash. now rewrite E2, EH, Ev.
+  - unfold Sha256.block_hash, Sha256.schedule. rewrite E2, EH, Ev, <- EW. reflexivity.
   - now rewrite D2.
 Qed.
 End Block.
