@@ -5,3 +5,10 @@ Print Assumptions Theorems.page_remove_is_correct.
 Print Assumptions Theorems.related_is_safe.
 Print Assumptions Theorems.related_is_exact.
 Print Assumptions Theorems.reached_by_owner.
+From nie.proof.security Require witness scrub_before_flush flush_mutants.
+Print Assumptions witness.witness.
+Print Assumptions scrub_before_flush.scrub_before_flush.
+Print Assumptions flush_mutants.without_tlbi.
+Print Assumptions flush_mutants.without_dsb_after_tlbi.
+Print Assumptions flush_mutants.without_dsb_before_tlbi.
+Print Assumptions flush_mutants.with_wrong_vmid.
