@@ -7,7 +7,7 @@ From nie.spec Require Import State.
 From nie.lib Require Import World Wp C_text_sound.
 From nie.generated Require Import Prims.
 From nie.generated Require Program.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
 From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines statements.
 Require nie.generated.call.page_remove.

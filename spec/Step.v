@@ -8,7 +8,7 @@ From Coq Require Import ZArith List Bool String.
 From RecordUpdate Require Import RecordSet.
 From nie.model Require Import C Machine.
 From nie.generated Require Import Prims.
-From nie.proof Require Import Core.   (* which primitive of the machine has which name in the C *)
+From nie.spec Require Import Core.   (* which primitive of the machine has which name in the C *)
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope list_scope.

@@ -12,3 +12,11 @@ Print Assumptions flush_mutants.without_tlbi.
 Print Assumptions flush_mutants.without_dsb_after_tlbi.
 Print Assumptions flush_mutants.without_dsb_before_tlbi.
 Print Assumptions flush_mutants.with_wrong_vmid.
+From nie.proof.security Require Watched page_remove_isolates page_remove_witness.
+Print Assumptions page_remove_isolates.page_remove_does.
+Print Assumptions page_remove_witness.it_runs.
+From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.
+Print Assumptions sha256_refines.sha256_block_wp.
+Print Assumptions measure_record_refines.measure_record_wp.
+Print Assumptions measure_record_refines.measure_finish_wp.
+Print Assumptions measure_page_refines.measure_page_wp.

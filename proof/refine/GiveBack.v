@@ -8,7 +8,7 @@ From nie.proof.invariant Require Import Meaning.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.granule_h nie.generated.state.granule_and_host.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.proof.refine Require Export Shared.
 Import ListNotations.
 Open Scope Z_scope.

@@ -10,7 +10,7 @@ From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 (* The C's functions hide those of the same name in the spec, which are then State.f. *)
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule_and_host nie.generated.state.stage2 nie.generated.state.checks.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 Import ListNotations.
 Open Scope Z_scope.
 Open Scope c_scope.

@@ -9,7 +9,7 @@ From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule_and_host
   nie.generated.state.stage2 nie.generated.state.checks.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.proof.refine Require Export Relation.
 Import ListNotations.
 Open Scope Z_scope.

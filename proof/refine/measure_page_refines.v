@@ -7,7 +7,7 @@ From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.state.sha256 nie.generated.state.measure.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation sha256_refines measure_refines measure_record_refines.
 Import ListNotations.
 Open Scope Z_scope.

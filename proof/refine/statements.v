@@ -5,7 +5,7 @@ From nie.model Require Import Machine.
 From nie.spec Require Import State.
 From nie.lib Require Import World.
 From nie.generated Require Import Prims.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Shared page_remove_checks.
 Import ListNotations.
 Open Scope Z_scope.

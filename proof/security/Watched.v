@@ -6,7 +6,7 @@ From RecordUpdate Require Import RecordSet.
 From nie.model Require Import C Machine.
 From nie.lib Require Import C_const_sound.
 From nie.generated Require Import Prims.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.spec Require Import Step.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.

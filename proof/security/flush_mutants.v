@@ -5,7 +5,7 @@ From nie.model Require Machine.
 From nie.generated Require Import Prims.
 From nie.generated Require Program.
 Require RecordUpdate.RecordSet.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.proof.refine Require Relation.
 From nie.proof.refine Require Import statements.
 From nie.proof.security Require Import witness.

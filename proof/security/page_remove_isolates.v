@@ -7,7 +7,8 @@ From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import State Step Isolation.
 From nie.lib Require Import World.
-From nie.proof Require Import Core Theorems.
+From nie.spec Require Import Core.
+From nie.proof Require Import Theorems.
 From nie.proof.refine Require Import Relation Shared page_remove_checks statements.
 From nie.proof.security Require Import Watched.
 Import ListNotations.

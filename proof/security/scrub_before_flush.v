@@ -4,7 +4,7 @@ From Coq Require Import ZArith List String Lia.
 From nie.model Require Machine.
 From nie.generated Require Import Prims.
 From nie.generated Require Program.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.proof.refine Require Import statements.
 From nie.proof.security Require Import witness.
 Import ListNotations.

@@ -8,7 +8,7 @@ From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning page_remove_preserves.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
-From nie.proof Require Import Core.
+From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation.
 Import ListNotations.
 Open Scope Z_scope.
