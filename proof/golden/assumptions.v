@@ -10,7 +10,6 @@ Print Assumptions witness.witness.
 Print Assumptions scrub_before_flush.scrub_before_flush.
 Print Assumptions flush_mutants.without_tlbi.
 Print Assumptions flush_mutants.without_dsb_after_tlbi.
-Print Assumptions flush_mutants.without_dsb_before_tlbi.
 Print Assumptions flush_mutants.with_wrong_vmid.
 From nie.proof.security Require Watched page_remove_isolates page_remove_witness.
 Print Assumptions page_remove_isolates.page_remove_does.

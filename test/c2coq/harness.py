@@ -125,8 +125,9 @@ def native(folder, sources, calls):
     return [[int(x) for x in line.split()] for line in command([program]).splitlines()]
 
 
-RUN = """From Coq Require Import ZArith List String.
+RUN = """From Coq Require Import ZArith List String Bool.
 From nie.lib Require Import C_text.
+From nie.lib Require Import C_order.
 From nie.model Require Import C_store.
 {bodies}
 Import ListNotations.
@@ -147,9 +148,9 @@ Eval vm_compute in (map go calls).
 
 
 def body(folder, name):
-    """A generated file without what it takes from other generated files."""
+    """A generated file without its imports."""
     with open(os.path.join(folder, name + ".v"), encoding="utf-8") as f:
-        return "".join(l for l in f if "nie.generated" not in l)
+        return "".join(l for l in f if not l.startswith(("From ", "Require ")))
 
 
 def in_coq(folder, units, calls):
