@@ -9,8 +9,8 @@ From nie.proof.security Require witness scrub_before_flush flush_mutants.
 Print Assumptions witness.witness.
 Print Assumptions scrub_before_flush.scrub_before_flush.
 Print Assumptions flush_mutants.without_tlbi.
-Print Assumptions flush_mutants.without_dsb_after_tlbi.
 Print Assumptions flush_mutants.with_wrong_vmid.
+Print Assumptions flush_mutants.without_dsb_before_tlbi.
 From nie.proof.security Require Watched page_remove_isolates page_remove_witness.
 Print Assumptions page_remove_isolates.page_remove_does.
 Print Assumptions page_remove_witness.it_runs.
