@@ -14,6 +14,8 @@ uint32_t check_ipa_range(uint64_t ipa, uint64_t count);
 uint32_t check_window(uint32_t vm, uint64_t page, uint64_t count);
 /* NIE_E_ALIGN, NIE_E_COUNT, NIE_E_PA, NIE_E_OWNER: pages that the host may hand over. */
 uint32_t check_donation(uint64_t pa, uint64_t count);
+/* The three above: pages that the host may hand over for a range of the RAM window. */
+uint32_t check_placement(uint32_t vm, uint64_t ipa, uint64_t pa, uint64_t count);
 /* NIE_E_NO_TABLE, NIE_E_MAPPED, NIE_E_SPENT: count entries of a table at `level` are Empty. */
 uint32_t check_empty(uint32_t vm, uint64_t page, uint32_t level, uint64_t count);
 

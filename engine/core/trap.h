@@ -40,12 +40,6 @@ static inline uint64_t fault_page(uint64_t hpfar)
 	return (hpfar >> 4) & 0xfffffffffffULL;
 }
 
-/*
- * Take the abort that was taken to EL2 to EL1 instead, with fault status `fsc`: same kind (instruction or
- * data, from EL0 or EL1), same address.
- */
-void inject_abort(uint64_t esr, uint64_t fsc);
-
 /* One exception of the host; returns enum trap_result. */
 uint32_t host_trap(uint32_t cpu, uint32_t kind);
 void host_abort(uint32_t cpu, uint64_t esr);

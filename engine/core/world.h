@@ -83,5 +83,10 @@ void skip_instruction(void);
 void inject(uint64_t esr, uint64_t far);
 /* An Undefined Instruction exception, where the instruction traps. */
 void inject_undefined(void);
+/*
+ * Take the abort that was taken to EL2 to EL1 instead, with fault status `fsc`: same kind (instruction or
+ * data, from EL0 or EL1), same address.
+ */
+void inject_abort(uint64_t esr, uint64_t fsc);
 
 #endif

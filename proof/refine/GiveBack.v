@@ -7,7 +7,7 @@ From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
-Require Import nie.generated.granule_h nie.generated.state.granule_and_host.
+Require Import nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Export Shared.
 Import ListNotations.

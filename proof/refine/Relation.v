@@ -9,7 +9,7 @@ From nie.proof.invariant Require Import Meaning.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 (* The C's functions hide those of the same name in the spec, which are then State.f. *)
-Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule_and_host nie.generated.state.stage2 nie.generated.state.checks.
+Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate nie.generated.state.stage2 nie.generated.state.checks.
 From nie.spec Require Import Core.
 Import ListNotations.
 Open Scope Z_scope.
@@ -267,7 +267,7 @@ Lemma aligned_run : forall x, aligned x 1 s = Some (b2z (x mod 4096 =? 0), s).
 Proof. intro x. unfold granule_h.aligned, ret. change (wrap U64 (wrap U64 (1 * NIE_PAGE_SIZE) - 1)) with 4095. now rewrite land_4095. Qed.
 Lemma range_ok_run : forall x n, 0 <= n < 2 ^ 64 -> range_ok x n s = Some (b2z (State.range_ok x n), s).
 Proof.
-  intros x n N. unfold state.granule_and_host.range_ok, ret, State.range_ok. rewrite land_511. do 3 f_equal. unfold NIE_RANGE_MAX.
+  intros x n N. unfold state.granule.range_ok, ret, State.range_ok. rewrite land_511. do 3 f_equal. unfold NIE_RANGE_MAX.
   destruct (Z.leb_spec 1 n); cbn; auto. destruct (Z.leb_spec n 512); cbn.
   - rewrite wrap64 by lia. auto.
   - symmetry. lia.

@@ -8,7 +8,7 @@ From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning page_remove_preserves.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
-Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule_and_host
+Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate
   nie.generated.state.stage2 nie.generated.state.checks nie.generated.call.page_remove.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Export page_remove_checks.

@@ -2,7 +2,7 @@
 /* HOST => DATA(vm, ipa) with the host's content, measured. Before activation. spec/call/page_add.v */
 #include "../call.h"
 #include "../checks.h"
-#include "../granule.h"
+#include "../donate.h"
 #include "../measure.h"
 #include "../pages.h"
 #include "../prim.h"
@@ -15,13 +15,7 @@ static uint32_t check(uint64_t vm, uint64_t ipa, uint64_t pa, uint64_t count)
 		return status;
 	if (count > NIE_PAGE_ADD_MAX)
 		return NIE_E_COUNT;
-	status = check_ipa_range(ipa, count);
-	if (status != NIE_OK)
-		return status;
-	status = check_window((uint32_t)vm, page_of(ipa), count);
-	if (status != NIE_OK)
-		return status;
-	status = check_donation(pa, count);
+	status = check_placement((uint32_t)vm, ipa, pa, count);
 	if (status != NIE_OK)
 		return status;
 	return check_empty((uint32_t)vm, page_of(ipa), LEVEL_PAGE, count);

@@ -5,7 +5,7 @@
  */
 #include "../call.h"
 #include "../checks.h"
-#include "../granule.h"
+#include "../donate.h"
 #include "../prim.h"
 
 /* count entries from w hold pages that are contiguous in memory. */

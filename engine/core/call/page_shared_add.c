@@ -2,7 +2,7 @@
 /* HOST => SHARED(vm, ipa): both read and write it, in the upper half of the IPA space. spec/call/page_shared_add.v */
 #include "../call.h"
 #include "../checks.h"
-#include "../granule.h"
+#include "../donate.h"
 #include "../measure.h"
 #include "../pages.h"
 #include "../prim.h"

@@ -5,7 +5,7 @@
  */
 #include "../call.h"
 #include "../checks.h"
-#include "../granule.h"
+#include "../donate.h"
 #include "../pages.h"
 #include "../prim.h"
 

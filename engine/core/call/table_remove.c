@@ -5,7 +5,7 @@
  */
 #include "../call.h"
 #include "../checks.h"
-#include "../granule.h"
+#include "../donate.h"
 #include "../prim.h"
 
 static bool table_empty(struct pfn table, bool spent_too)

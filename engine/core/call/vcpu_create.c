@@ -6,7 +6,7 @@
 #include "../call.h"
 #include "../checks.h"
 #include "../context.h"
-#include "../granule.h"
+#include "../donate.h"
 #include "../measure.h"
 
 static uint32_t check(uint64_t vm, uint64_t vcpu, uint64_t context, uint64_t run, uint64_t entry)

@@ -2,7 +2,7 @@
 /* context: VCPU => HOST, zeroed; run: RUN => HOST. Of a stopped VM. spec/call/vcpu_destroy.v */
 #include "../call.h"
 #include "../checks.h"
-#include "../granule.h"
+#include "../donate.h"
 
 static uint32_t check(uint64_t vm, uint64_t vcpu)
 {

@@ -2,7 +2,7 @@
 /* FREE => BUILDING; root: HOST => TABLE(vm, 1, 0). spec/call/vm_create.v */
 #include "../call.h"
 #include "../checks.h"
-#include "../granule.h"
+#include "../donate.h"
 #include "../measure.h"
 #include "../pages.h"
 #include "../prim.h"

@@ -2,7 +2,7 @@
 /* STOPPED => FREE, when only the root is left; root: TABLE => HOST, zeroed. spec/call/vm_destroy.v */
 #include "../call.h"
 #include "../checks.h"
-#include "../granule.h"
+#include "../donate.h"
 #include "../prim.h"
 
 /* A later VM of this index starts from nothing: no register, mark or hash of this one is left. */

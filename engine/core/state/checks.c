@@ -38,6 +38,18 @@ uint32_t check_donation(uint64_t pa, uint64_t count)
 	return host_owns((struct pfn){ page_of(pa) }, count);
 }
 
+uint32_t check_placement(uint32_t vm, uint64_t ipa, uint64_t pa, uint64_t count)
+{
+	uint32_t status = check_ipa_range(ipa, count);
+
+	if (status != NIE_OK)
+		return status;
+	status = check_window(vm, page_of(ipa), count);
+	if (status != NIE_OK)
+		return status;
+	return check_donation(pa, count);
+}
+
 uint32_t check_empty(uint32_t vm, uint64_t page, uint32_t level, uint64_t count)
 {
 	struct walk w = s2_walk(vm, (struct ifn){ page }, level);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exceptions that the engine takes to EL1 on behalf of hardware [ArmARM, D1.3.6]. */
 #include "../prim.h"
+#include "../trap.h"
 #include "../world.h"
 
 enum {
@@ -62,4 +63,16 @@ void inject_undefined(void)
 
 	/* EC 0, IL 1; FAR_EL1 is not changed by an undefined instruction. */
 	inject(1 << 25, far);
+}
+
+void inject_abort(uint64_t esr, uint64_t fsc)
+{
+	uint64_t pstate = sysreg_read(REG_SPSR_EL2);
+	uint64_t far = sysreg_read(REG_FAR_EL2);
+	uint64_t class = esr >> 26 & 0x3e; /* of a lower level */
+
+	/* From EL1 itself the class is the next one, "without a change in exception level". */
+	if ((pstate & 0xf) != 0)
+		class = class + 1;
+	inject(class << 26 | (esr & ESR_IL) | (esr & 0x140) | fsc, far);
 }

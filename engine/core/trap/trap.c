@@ -5,18 +5,6 @@
 #include "../prim.h"
 #include "../world.h"
 
-void inject_abort(uint64_t esr, uint64_t fsc)
-{
-	uint64_t pstate = sysreg_read(REG_SPSR_EL2);
-	uint64_t far = sysreg_read(REG_FAR_EL2);
-	uint64_t class = esr >> 26 & 0x3e; /* of a lower level */
-
-	/* From EL1 itself the class is the next one, "without a change in exception level". */
-	if ((pstate & 0xf) != 0)
-		class = class + 1;
-	inject(class << 26 | (esr & ESR_IL) | (esr & 0x140) | fsc, far);
-}
-
 uint32_t host_trap(uint32_t cpu, uint32_t kind)
 {
 	uint64_t esr = sysreg_read(REG_ESR_EL2);
