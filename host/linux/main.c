@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /dev/nie: the table of VMs, and the module's beginning and end. */
+#include <linux/delay.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
@@ -53,27 +54,35 @@ struct nie_vm *nie_vm_get(u32 index)
 	return vm;
 }
 
+/* The first VM from `first` on; false when there is none. One that ends is there until its memory is back. */
+static bool find_info(u32 first, struct nie_vm_info *info)
+{
+	u32 i;
+
+	mutex_lock(&slots_lock);
+	for (i = first; i < NIE_MAX_VMS && !slots[i]; i++)
+		;
+	if (i < NIE_MAX_VMS)
+		nie_vm_info(slots[i], info);
+	mutex_unlock(&slots_lock);
+	return i < NIE_MAX_VMS;
+}
+
 static long do_list(struct nie_vm_info __user *user)
 {
 	struct nie_vm_info *info;
-	struct nie_vm *vm = NULL;
 	long err = -ENOENT;
-	u32 i;
+	u32 first;
 
-	if (get_user(i, &user->index))
+	if (get_user(first, &user->index))
 		return -EFAULT;
-	for (; i < NIE_MAX_VMS && !vm; i++)
-		vm = nie_vm_get(i);
-	if (!vm)
-		return -ENOENT;
 	info = kzalloc(sizeof(*info), GFP_KERNEL);
-	if (info) {
-		nie_vm_info(vm, info);
+	if (!info)
+		return -ENOMEM;
+	if (find_info(first, info))
 		err = copy_to_user(user, info, sizeof(*info)) ? -EFAULT : 0;
-	}
 	kfree(info);
-	nie_vm_put(vm);
-	return info ? err : -ENOMEM;
+	return err;
 }
 
 static long nie_ioctl(struct file *file, unsigned int request, unsigned long arg)
@@ -124,6 +133,19 @@ static int granules_show(char *buffer, const struct kernel_param *unused)
 static const struct kernel_param_ops granules_ops = { .get = granules_show };
 module_param_cb(granules, &granules_ops, NULL, 0400);
 
+/* Has its last descriptor been closed, and is not all of its memory back yet? */
+static bool ending(u32 index)
+{
+	const struct nie_vm *vm;
+	bool yes;
+
+	mutex_lock(&slots_lock);
+	vm = slots[index];
+	yes = vm && !kref_read(&vm->ref) && !READ_ONCE(vm->lost);
+	mutex_unlock(&slots_lock);
+	return yes;
+}
+
 /* The engine refuses to power off or reset the machine while it holds a VM: end them first. */
 static int machine_down(struct notifier_block *block, unsigned long event, void *unused)
 {
@@ -134,6 +156,8 @@ static int machine_down(struct notifier_block *block, unsigned long event, void 
 	closing = true;
 	mutex_unlock(&slots_lock);
 	for (i = 0; i < NIE_MAX_VMS; i++) {
+		while (ending(i))
+			msleep(10);
 		vm = nie_vm_get(i);
 		if (!vm)
 			continue;

@@ -95,7 +95,10 @@ struct nie_vcpu_state {
  * VMs are in use; ENOMEM: no memory.
  */
 #define NIE_IOC_CREATE_VM _IOW('n', 0x01, struct nie_create_vm)
-/* The first VM with an index >= info.index. ENOENT: there is none. */
+/*
+ * The first VM with an index >= info.index. ENOENT: there is none. A VM is listed, and its name in use, until all its memory
+ * is back; one whose memory the engine kept has no name and stays.
+ */
 #define NIE_IOC_LIST _IOWR('n', 0x02, struct nie_vm_info)
 
 /* On a VM descriptor. EIO, of any: the engine refused a call; the kernel's log says which and why. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* RUN: enter the vCPU again and again, serve the exits that need no monitor, return with the others. */
+#include <linux/delay.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include "nie.h"
@@ -64,6 +65,37 @@ static void wait_for_interrupt(struct nie_vcpu *v)
 	nie_timer_disarm(v);
 }
 
+/* Which vCPUs of `mask` have the list registers that they had at `folds`. With gic_lock held. */
+static u32 still(const struct nie_vm *vm, u32 mask, const u32 folds[VGIC_CPUS])
+{
+	u32 i;
+
+	for (i = 0; i < VGIC_CPUS; i++) {
+		if (vm->gic.cpu[i].folds != folds[i])
+			mask &= ~(1U << i);
+	}
+	return mask;
+}
+
+/*
+ * Before a read of the interrupt controller, with gic_lock held: what other vCPUs' list registers hide comes back at
+ * their exit. Linux polls these registers before it frees an interrupt. A vCPU that reads has none itself,
+ * so no two wait for each other.
+ */
+static void unhide(struct nie_vm *vm, u64 ipa)
+{
+	u32 i, folds[VGIC_CPUS], mask = vgic_hiding(&vm->gic, ipa);
+
+	for (i = 0; i < VGIC_CPUS; i++)
+		folds[i] = vm->gic.cpu[i].folds;
+	while ((mask = still(vm, mask, folds)) && !fatal_signal_pending(current)) {
+		raw_spin_unlock_irq(&vm->gic_lock);
+		nie_notify(vm, mask);
+		usleep_range(10, 50);
+		raw_spin_lock_irq(&vm->gic_lock);
+	}
+}
+
 /* An access to the VM's interrupt controller; false: it is the monitor's. */
 static bool serve_mmio(struct nie_vcpu *v, u64 reason)
 {
@@ -73,10 +105,12 @@ static bool serve_mmio(struct nie_vcpu *v, u64 reason)
 	bool ours;
 
 	raw_spin_lock_irq(&vm->gic_lock);
-	if (reason == NIE_EXIT_MMIO_READ)
+	if (reason == NIE_EXIT_MMIO_READ) {
+		unhide(vm, ipa);
 		ours = vgic_read(&vm->gic, v->index, ipa, width, &v->x[0]);
-	else
+	} else {
 		ours = vgic_write(&vm->gic, v->index, ipa, width, value, &mask);
+	}
 	raw_spin_unlock_irq(&vm->gic_lock);
 	v->answer = ours;
 	nie_notify(vm, mask);

@@ -45,8 +45,8 @@ struct vgic_bank {
 	u32 active;
 	u32 edge;      /* 1: edge-triggered, 0: level-sensitive */
 	u32 listed;    /* in a list register of a vCPU that is on a CPU */
-	u32 keep_pend; /* of the listed: 0 if it was made not pending meanwhile */
-	u32 keep_act;  /* of the listed: 0 if it was made not active meanwhile */
+	u32 keep_pend; /* of the listed: 0 if it was not given pending, or made not pending meanwhile */
+	u32 keep_act; /* of the listed: 0 if it was made not active meanwhile */
 	u32 to[VGIC_CPUS];
 	u32 held[VGIC_CPUS];
 	u8 priority[32];
@@ -55,7 +55,8 @@ struct vgic_bank {
 struct vgic_cpu {
 	struct vgic_bank own;
 	u64 lr[VGIC_LRS]; /* what was given at the last entry; 0 when folded */
-	u64 vmcr;         /* ICH_VMCR_EL2 at the last exit */
+	u64 vmcr; /* ICH_VMCR_EL2 at the last exit */
+	u32 folds; /* how often list registers came back */
 };
 
 struct vgic {
@@ -94,6 +95,12 @@ void vgic_fold(struct vgic *v, u32 cpu, const u64 lr[VGIC_LRS], u64 vmcr, u32 eo
  */
 bool vgic_read(struct vgic *v, u32 cpu, u64 ipa, u32 width, u64 *value);
 bool vgic_write(struct vgic *v, u32 cpu, u64 ipa, u32 width, u64 value, u32 *mask);
+
+/*
+ * Which vCPUs' list registers hide what a read of `ipa` asks for: pending or active states. Let each of them exit, that is
+ * fold, before the read.
+ */
+u32 vgic_hiding(struct vgic *v, u64 ipa);
 
 /* Shared by the files of the controller only. */
 struct vgic_bank *vgic_bank(struct vgic *v, u32 cpu, u32 bank);

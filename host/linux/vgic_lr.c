@@ -77,7 +77,7 @@ static u64 list_one(struct vgic *v, u32 cpu, u32 intid)
 			lr |= LR_EOI;
 	}
 	b->listed |= bit;
-	b->keep_pend |= bit;
+	b->keep_pend |= pending ? bit : 0;
 	b->keep_act |= bit;
 	b->held[cpu] |= bit;
 	return lr | (active ? LR_ACTIVE : 0) | (pending ? LR_PENDING : 0);
@@ -147,6 +147,7 @@ void vgic_fold(struct vgic *v, u32 cpu, const u64 lr[VGIC_LRS], u64 vmcr, u32 eo
 	u32 i;
 
 	c->vmcr = vmcr;
+	c->folds++;
 	/* Before the listed ones come back: those cannot be what EOIcount counted. */
 	for (i = 0; i < eois && i < VGIC_INTIDS; i++)
 		end_unlisted(v, cpu);

@@ -129,6 +129,23 @@ static bool inside(const struct vgic *v, u64 ipa)
 	return ipa >= NIE_GICD_BASE && ipa - NIE_GICD_BASE < NIE_GICD_SIZE;
 }
 
+u32 vgic_hiding(struct vgic *v, u64 ipa)
+{
+	u32 offset;
+
+	if (!inside(v, ipa))
+		return 0;
+	if (ipa < NIE_GICR_BASE) {
+		offset = ipa - NIE_GICD_BASE;
+		return offset < ICFGR_END ? vgic_block_hiding(v, 0, offset, false) : 0;
+	}
+	ipa -= NIE_GICR_BASE;
+	offset = ipa % NIE_GICR_STRIDE;
+	if (offset < GICR_SGI_BASE || offset >= GICR_SGI_BASE + ICFGR_END)
+		return 0;
+	return vgic_block_hiding(v, ipa / NIE_GICR_STRIDE, offset - GICR_SGI_BASE, true);
+}
+
 /* Only the priority registers allow bytes; the offset in its 64 KiB frame tells them apart. */
 static bool byte_allowed(u64 ipa)
 {

@@ -46,7 +46,10 @@ static void print_exits(const __u64 *exits)
 
 static void print_vm(const struct nie_vm_info *info)
 {
-	printf("%-16s %-9s %5u %7u %6lluM %8llu ", info->name, state_name(info->state), info->vcpus,
+	/* nie.ko takes the name from one whose memory the engine kept. */
+	const char *name = info->name[0] ? info->name : "(lost)";
+
+	printf("%-16s %-9s %5u %7u %6lluM %8llu ", name, state_name(info->state), info->vcpus,
 	       info->running, (unsigned long long)(info->ram_size >> 20),
 	       (unsigned long long)info->pages);
 	print_exits(info->exits);

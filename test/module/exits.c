@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Exits that reach the monitor, and answers that reach the VM. */
 #include <errno.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include "test.h"
 
@@ -51,8 +52,36 @@ static void test_mmio(void)
 	machine_end(&m);
 }
 
+static void *run_second(void *arg)
+{
+	const struct machine *m = arg;
+
+	CHECK(ioctl(m->vcpu[1], NIE_VCPU_DO_RUN) == 0);
+	return NULL;
+}
+
+/* While vCPU 1 runs with an interrupt that it acknowledged, the redistributor says so at the first look. */
+static void test_interrupts(void)
+{
+	pthread_t second;
+	struct machine m;
+	int i;
+
+	machine(&m, "interrupts", 2, guest_interrupts, guest_end);
+	CHECK(pthread_create(&second, NULL, run_second, &m) == 0);
+	for (i = 0; i < 50; i++) {
+		CHECK(ioctl(m.vcpu[0], NIE_VCPU_DO_RUN) == 0);
+		CHECK(m.state->reason == NIE_EXIT_HOST_CALL && m.state->x[1] == 1);
+		CHECK(m.state->x[2] == 1 << 1 && m.state->x[3] == 0);
+	}
+	CHECK(ioctl(m.vm, NIE_VM_DO_STOP) == 0);
+	pthread_join(second, NULL);
+	machine_end(&m);
+}
+
 void test_exits(void)
 {
 	run("host-call", test_host_call);
 	run("mmio", test_mmio);
+	run("interrupts", test_interrupts);
 }

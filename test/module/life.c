@@ -107,6 +107,37 @@ static void test_kill(void)
 	CHECK(!listed("killed"));
 }
 
+/* What is not listed is gone: its name is free. A large one takes a while to end. */
+static void test_ending(void)
+{
+	int ready[2], status, vm;
+	char byte;
+	pid_t pid;
+
+	CHECK(pipe(ready) == 0);
+	pid = fork();
+	if (pid == 0) {
+		struct nie_create_vcpu vcpu = { .entry = RAM_BASE };
+
+		vm = create("ending", 1, 256 << 20);
+		status = ioctl(vm, NIE_VM_CREATE_VCPU, &vcpu) < 0 || ioctl(vm, NIE_VM_DO_ACTIVATE);
+		status = write(ready[1], status ? "n" : "y", 1);
+		pause();
+		_exit(status);
+	}
+	CHECK(read(ready[0], &byte, 1) == 1 && byte == 'y');
+	CHECK(listed("ending"));
+	CHECK(kill(pid, SIGKILL) == 0);
+	while (listed("ending"))
+		;
+	vm = create("ending", 1, RAM_SIZE);
+	CHECK(vm >= 0);
+	close(vm);
+	close(ready[0]);
+	close(ready[1]);
+	CHECK(waitpid(pid, &status, 0) == pid);
+}
+
 /* A vCPU's descriptor keeps the VM, and its mapping keeps the descriptor. */
 static void test_close(void)
 {
@@ -129,5 +160,6 @@ void test_life(void)
 	run("signal", test_signal);
 	run("stop", test_stop);
 	run("kill", test_kill);
+	run("ending", test_ending);
 	run("close", test_close);
 }

@@ -38,7 +38,7 @@ bool listed(const char *name);
 /* Free memory of the host, KiB, when nothing more is coming back. */
 long free_kib(void);
 
-extern const char guest_spin[], guest_talk[], guest_devices[], guest_end[];
+extern const char guest_spin[], guest_talk[], guest_devices[], guest_interrupts[], guest_end[];
 
 void test_arguments(void);
 void test_build(void);

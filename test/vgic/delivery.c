@@ -73,6 +73,60 @@ static void test_edge(void)
 	CHECK(vgic_wanted(&v) == 0); /* a high line alone is no edge */
 }
 
+/* What list registers hide: a read of the states asks for an exit first, and then tells the truth. */
+static void test_hiding(void)
+{
+	struct vgic v;
+	struct face f;
+	u32 folds;
+
+	fresh(&v, 2);
+	face_init(&f, &v, 1);
+	enable(&v, 0, 34, 0xa0);
+	wr(&v, 0, NIE_GICD_BASE + 0xc08, 2 << 4);
+	wr(&v, 0, NIE_GICD_BASE + 0x6000 + 8 * 34, 1);
+	CHECK(vgic_line(&v, 0, 34, true) == 2);
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE + 0x204) == 0);
+	enter(&f);
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE + 0x204) == 2); /* ISPENDR, ICPENDR */
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE + 0x284) == 2);
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE + 0x304) == 2); /* ISACTIVER, ICACTIVER */
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE + 0x384) == 2);
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE + 0x208) == 0); /* no other bank */
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE + 0x104) == 0); /* nor what no list register has */
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE + 0x420) == 0);
+	CHECK(vgic_hiding(&v, SGI_FRAME(1) + 0x200) == 0);
+	CHECK(vgic_hiding(&v, NIE_GICD_BASE - 4) == 0);
+	CHECK(rd(&v, 0, NIE_GICD_BASE + 0x204) == 4);
+	CHECK(ack(&f) == 34);
+	folds = v.cpu[1].folds;
+	leave(&f);
+	CHECK(v.cpu[1].folds == folds + 1 && vgic_hiding(&v, NIE_GICD_BASE + 0x204) == 0);
+	CHECK(rd(&v, 0, NIE_GICD_BASE + 0x204) == 0 && rd(&v, 0, NIE_GICD_BASE + 0x304) == 4);
+	/* Also when it was entered again meanwhile: listed as active, not as pending. */
+	enter(&f);
+	CHECK(rd(&v, 0, NIE_GICD_BASE + 0x204) == 0 && rd(&v, 0, NIE_GICD_BASE + 0x304) == 4);
+	eoi(&f, 34);
+	leave(&f);
+	CHECK(rd(&v, 0, NIE_GICD_BASE + 0x304) == 0);
+}
+
+/* An SGI is hidden in its own vCPU's frame only. */
+static void test_hiding_sgi(void)
+{
+	struct vgic v;
+	struct face f;
+
+	fresh(&v, 2);
+	face_init(&f, &v, 1);
+	enable(&v, 1, 3, 0xa0);
+	vgic_sgi(&v, 0, 3ULL << 24 | 1 << 1);
+	enter(&f);
+	CHECK(vgic_hiding(&v, SGI_FRAME(1) + 0x200) == 2 &&
+	      vgic_hiding(&v, SGI_FRAME(0) + 0x200) == 0);
+	leave(&f);
+}
+
 static void test_sgi(void)
 {
 	struct vgic v;
@@ -229,6 +283,8 @@ void test_delivery(void)
 {
 	run("level", test_level);
 	run("edge", test_edge);
+	run("hiding", test_hiding);
+	run("hiding_sgi", test_hiding_sgi);
 	run("sgi", test_sgi);
 	run("timer", test_timer);
 	run("wakes", test_wakes);
