@@ -17,6 +17,7 @@ class Console(Case):
     def test_pass(self):
         status, said = self.show("echo nie: engine; echo '[vm1] hello'; echo nie-demo: PASS")
         self.assertEqual(status, 0)
+        self.assertRegex(said, r"\nPASSED in \d+ s\n$")
         self.assertIn("engine | nie: engine\n", said)
         self.assertIn("   vm1 | hello\n", said)
         self.assertIn("  host | nie-demo: PASS\n", said)
@@ -46,6 +47,16 @@ class Console(Case):
         status, said = self.show("echo nie-host: up; sleep 30", "--stall", "1")
         self.assertEqual(status, 3)
         self.assertIn("HANG while the VMs are started", said)
+
+    def test_complaints_are_a_hang(self):
+        for line in ("[  1.000000] rcu: stall", "[vm1] [  1.000000] watchdog: stuck"):
+            status, said = self.show(f"while :; do echo '{line}'; sleep 0.2; done", "--stall", "1", "--timeout", "9")
+            self.assertEqual(status, 3)
+            self.assertIn("nothing but kernels' messages for 1 s", said)
+
+    def test_lines_are_no_hang(self):
+        script = "for i in 1 2 3 4 5 6; do echo '[vm1] x'; sleep 0.4; done; echo nie-demo: PASS"
+        self.assertEqual(self.show(script, "--stall", "1")[0], 0)
 
     def test_endless_is_a_hang(self):
         status, said = self.show("while :; do echo x; sleep 0.2; done", "--timeout", "1")

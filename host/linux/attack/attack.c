@@ -28,6 +28,10 @@ static const struct attack {
 	{ "property-table", "unchanged", attack_property_table },
 };
 
+/* Where the first VM that runs keeps what is worth reading: an IPA. The demonstration gives it. */
+static ulong secret;
+module_param(secret, ulong, 0400);
+
 static struct dentry *folder;
 static DEFINE_MUTEX(lock);
 
@@ -44,7 +48,7 @@ static bool find_target(struct target *t)
 		return false;
 	t->vm = slot[0];
 	t->other = slot[1];
-	t->page = nie_look_page(t->vm, nie_look_middle(t->vm));
+	t->page = nie_look_page(t->vm, secret ? secret : nie_look_middle(t->vm));
 	t->other_ipa = nie_look_middle(t->other);
 	t->context = nie_look_context(t->vm, 0);
 	return t->page && t->context;
@@ -60,7 +64,8 @@ static int attack_show(struct seq_file *seq, void *unused)
 	mutex_lock(&lock);
 	if (!find_target(&t)) {
 		mutex_unlock(&lock);
-		pr_err("nie_attack: two active VMs are needed\n");
+		pr_err("nie_attack: two active VMs are needed, and `secret` in the first one's "
+		       "RAM\n");
 		return -ENODEV;
 	}
 	for (i = 0; i < ARRAY_SIZE(attacks); i++) {

@@ -12,7 +12,7 @@
 struct target {
 	u32 vm;              /* slot of the victim */
 	u32 other;           /* slot of the VM that would get its page */
-	phys_addr_t page;    /* in the middle of the victim's RAM */
+	phys_addr_t page;    /* the first of its secret */
 	u64 other_ipa;       /* in the middle of the other's RAM */
 	phys_addr_t context; /* of the victim's vCPU 0 */
 };
