@@ -9,6 +9,8 @@ From nie.proof.invariant Require Import Meaning.
 Open Scope Z_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
+Definition engine_range (a : state) (p : Z) : Prop := engine_first (cfg a) <= p < engine_first (cfg a) + engine_count (cfg a).
+
 (* The pages that go. *)
 Definition given (p count q : Z) : Prop := p <= q < p + count.
 

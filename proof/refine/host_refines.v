@@ -17,9 +17,8 @@ Open Scope c_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 (* The tables lie in pages that VMs' tables and the engine's range hold; what else changes does not matter. *)
-Definition engine_range (a : state) (p : Z) : Prop := engine_first (cfg a) <= p < engine_first (cfg a) + engine_count (cfg a).
 Definition of_tables (a : state) (p : Z) : Prop :=
-  engine_range a p \/ exists v l k, in_ram a p = true /\ own a p = Table v l k.
+  engine_range a p \/ (in_ram a p = true /\ exists v k, own a p = Vcpu v k \/ exists l, own a p = Table v l k).
 
 Lemma host_table_range : forall a p, wf a ->
   host_tables (cfg a) <= p < level3_first a + dev_count (cfg a) / 512 + ram_count (cfg a) / 512 -> engine_range a p.
@@ -29,7 +28,7 @@ Lemma tables_mem_of : forall a m m', wf a -> tables_hold a m ->
   (forall p i, of_tables a p -> is_word i = true -> m' (p * 512 + i) = m (p * 512 + i)) -> tables_hold a m'.
 Proof.
   intros a m m' W T E. pose proof (gibs_small _ W). pose proof (c_dev _ (wf_c _ W)). pose proof (c_ram _ (wf_c _ W)). constructor.
-  - intros p v l k i R O I. rewrite E; [eapply t_vm; eauto| |auto]. right. eauto.
+  - intros p v l k i R O I. rewrite E; [eapply t_vm; eauto| |auto]. right. eauto 6.
   - intros i I. rewrite E; [now apply (t_1 _ _ T)| |auto]. left. apply host_table_range; auto. unfold level3_first. lia.
   - intros j i J I. rewrite E; [now apply (t_2 _ _ T)| |auto]. left. apply host_table_range; auto. unfold level3_first. lia.
   - intros g i M I. rewrite E; [now apply (t_3 _ _ T)| |auto]. left. apply host_table_range; auto.
@@ -38,10 +37,10 @@ Qed.
 
 Lemma of_tables_untouched : forall a p, wf a -> of_tables a p -> in_ram a p = true /\ ~ touch (Aset a) p.
 Proof.
-  intros a p W [H|(v & l & k & R & O)].
+  intros a p W [H|(R & v & k & O)].
   - assert (R : in_ram a p = true) by (unfold in_ram, engine_range in *; pose proof (c_engine _ (wf_c _ W)); lia).
     split; auto. apply (untouched _ W); auto. now rewrite (wf_engine _ W).
-  - split; auto. apply (untouched _ W); auto. now rewrite O.
+  - split; auto. apply (untouched _ W); auto. now destruct O as [-> | (l & ->)].
 Qed.
 
 Section Pure.
@@ -244,10 +243,10 @@ Qed.
 
 Lemma of_tables_b : forall q, of_tables b q -> of_tables a q.
 Proof.
-  intros q [H|(v & l & k & R & O)].
+  intros q [H|(R & O)].
   - left. unfold engine_range in *. now rewrite (h_cfg B) in H.
-  - right. exists v, l, k. rewrite (h_ram B) in R. split; auto. destruct (given_dec p count q) as [Gv|Gv].
-    + rewrite (h_kept B q Gv) in O. discriminate.
+  - right. rewrite (h_ram B) in R. split; auto. destruct (given_dec p count q) as [Gv|Gv].
+    + rewrite (h_kept B q Gv) in O. destruct O as (v & k & [O|(l & O)]); discriminate.
     + now rewrite (h_own B q Gv) in O.
 Qed.
 
