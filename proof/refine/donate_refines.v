@@ -3,6 +3,7 @@
 From Coq Require Import ZArith List Bool Lia.
 From nie.model Require Import Machine.
 From nie.spec Require Import State.
+From nie.spec Require Donation.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning Hidden.
 From nie.generated Require Import Prims.
@@ -15,17 +16,15 @@ Open Scope Z_scope.
 Open Scope c_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
-(* What the granule table and the VM's record say afterwards; [o] names the owner of each page. *)
-Definition owned (p : Z) (o : Z -> owner) (i : Z) (a : state) : state := set_own (p + i) (o i) a.
-Definition hand_over (v p count : Z) (o : Z -> owner) (a : state) : state :=
-  add_granules v count (each count (owned p o) a).
+Notation owned := Donation.owned.
+Notation hand_over := Donation.hand_over.
 
 Lemma owned_at : forall n p o a q, 0 <= n -> own (each n (owned p o) a) q =
   if (p <=? q) && (q <? p + n) then o (q - p) else own a q.
 Proof.
   intros n p o a q N. pattern n. apply natlike_ind; auto.
   - rewrite each_0. now destruct ((p <=? q) && (q <? p + 0)) eqn:E; [lia|].
-  - intros i I IH. replace (Z.succ i) with (i + 1) by lia. rewrite each_next by auto. unfold owned at 1. rewrite own_set, IH.
+  - intros i I IH. replace (Z.succ i) with (i + 1) by lia. rewrite each_next by auto. unfold Donation.owned at 1. rewrite own_set, IH.
     destruct (Z.eqb_spec q (p + i)) as [->|E].
     + replace ((p <=? p + i) && (p + i <? p + (i + 1))) with true by lia. f_equal. lia.
     + replace ((p <=? q) && (q <? p + (i + 1))) with ((p <=? q) && (q <? p + i)) by lia. reflexivity.
