@@ -9,8 +9,8 @@ From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
-From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines statements.
-Require nie.generated.call.page_remove.
+From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines statements.
+Require nie.generated.call.page_remove nie.generated.call.table_remove.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -25,6 +25,18 @@ Proof.
   unfold run_of.
   exact (Program.core_means "call_page_remove"%string nie.generated.call.page_remove.call_page_remove_sem eq_refl
     [vm; ipa; count] s (st, x1, x2) s' E).
+Qed.
+
+(* TABLE_REMOVE does exactly what spec/call/table_remove.v says. *)
+Theorem table_remove_is_correct : table_remove_correct Program.core.
+Proof.
+  intros a s vm ipa level HR HV HI HL.
+  pose proof (table_remove_refines a s vm ipa level HR HV HI HL) as H. unfold wp in H.
+  destruct (nie.generated.call.table_remove.call_table_remove vm ipa level s) as [[[[st x1] x2] s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_table_remove vm ipa level a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, x1, x2, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_table_remove"%string nie.generated.call.table_remove.call_table_remove_sem eq_refl
+    [vm; ipa; level] s (st, x1, x2) s' E).
 Qed.
 
 (* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches

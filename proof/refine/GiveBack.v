@@ -120,7 +120,7 @@ Proof. pose proof (c_ram _ (wf_c _ W)). unfold managed, in_ram in *. split; [|le
 Definition shown_at : Z := level3 b (q / 512) * 512 + q mod 512.
 Definition shown_desc : Z := q * 4096 + (DESC_NORMAL + DESC_PAGE).
 
-Lemma give_tables : forall m, tables_hold b m -> ~ engine_kept (own b q) -> tables_hold b' (upd m shown_at shown_desc).
+Lemma give_tables : forall m, tables_hold b m -> own b q <> Engine -> tables_hold b' (upd m shown_at shown_desc).
 Proof.
   intros m T K. pose proof give_managed as MG. destruct (level3_page _ W _ MG) as [R3 O3].
   assert (IQ : is_word (q mod 512) = true) by (unfold is_word; lia).
@@ -206,7 +206,7 @@ Proof.
 Qed.
 
 Lemma host_show_wp : forall gl m h (Q : unit -> mach globals Machine.hw -> Prop), globals_hold b' gl ->
-  world h0 (Aset b) (Aset b) m (now m) h -> tables_hold b m -> host_may_access b q = false -> ~ engine_kept (own b q) -> ~ secret h q ->
+  world h0 (Aset b) (Aset b) m (now m) h -> tables_hold b m -> host_may_access b q = false -> own b q <> Engine -> ~ secret h q ->
   (forall m' h', world h0 (Aset b') (Aset b') m' (now m') h' -> tables_hold b' m' -> Q tt (Mach gl h')) ->
   wp (host_show q) Q (Mach gl h).
 Proof.
@@ -231,9 +231,24 @@ Proof.
   - unfold is_word. lia.
   - apply (kept_untouched _ W'); auto. rewrite give_own.
     destruct (Z.eqb_spec (level3 b (q / 512)) q) as [E|E]; [|now rewrite O3].
-    exfalso. apply K. rewrite E in O3. now rewrite O3.
+    exfalso. apply K. now rewrite <- E.
   - intros _. unfold now, m', upd. now rewrite Z.eqb_refl.
   - fold shown_at. rewrite M0. discriminate.
   - fold shown_at. fold m'. intros h1 X2. w_bind. eapply wp_dsb_same; eauto. intros h2 X3. cbn beta. go. eapply H; eauto.
+Qed.
+
+(* Scrubbed, then shown. Nobody reaches the page; the tables are right once it holds zeros. *)
+Lemma give_back_wp : forall gl m h (Q : unit -> mach globals Machine.hw -> Prop), globals_hold b gl -> 0 <= v < NIE_MAX_VMS ->
+  world h0 (Aset b) (Aset b) m (now m) h -> ~ touch (Aset b) q -> host_may_access b q = false -> own b q <> Engine ->
+  (forall m', (forall w, m' w = if (q * 512 <=? w) && (w <? q * 512 + 512) then 0 else m w) -> tables_hold b m') ->
+  (forall gl' m' h', globals_hold b' gl' -> only_granules gl gl' -> world h0 (Aset b') (Aset b') m' (now m') h' -> tables_hold b' m' ->
+     Q tt (Mach gl' h')) ->
+  wp (give_back v q) Q (Mach gl h).
+Proof.
+  intros gl m h Q G V X NT N K T H. unfold give_back.
+  w_bind. eapply (wp_zero h0 b RAM); eauto. intros m1 h1 E1 X1 S1. cbn beta.
+  w_bind. eapply (wp_clean h0 b RAM) with (q := q); eauto. intros h2 X2 S2. cbn beta.
+  w_bind. eapply release_wp with (a := b); eauto; [apply W|]. intros gl1 G1 O1. cbn beta. fold (give v q b) in G1. fold b' in G1.
+  w_bind. eapply host_show_wp; eauto. intros m2 h3 X3 T3. cbn beta. go. eauto.
 Qed.
 End Give.

@@ -196,23 +196,19 @@ Proof.
   assert (NX := b_next i ltac:(lia)). fold q in NX. rewrite NX in Wb'.
   unfold take_back. w_bind. w_known granule_get_run; [apply Wb|eassumption|exact RQ|].
   rewrite OQ. destruct OQ0 as [OQ0|OQ0]; rewrite OQ0; cbn [owner_words].
-  - change (GRANULE_DATA =? GRANULE_SHARED) with false. cbn iota. unfold give_back.
+  - change (GRANULE_DATA =? GRANULE_SHARED) with false. cbn iota.
     assert (NT : ~ touch (Aset (b i)) q).
     { assert (SP : spent vm x count vm 3 (x + (q - first))) by (unfold spent; subst q; lia).
       eapply (data_untouched _ Wb); eauto; [rewrite OQ; exact OQ0| |].
       - intros p E. rewrite (m_spent _ _ _ _ _ _ _ M _ _ _ SP) in E. discriminate.
       - intros p E. rewrite (m_slot _ _ _ _ _ _ _ M) in E by (unfold spent; lia).
         replace ((x + (q - first)) / 512) with (x / 512) in E by (subst q; lia). congruence. }
-    w_bind. w_bind. eapply (wp_zero h0 (b i) RAM'); eauto. intros m1 h1 E1 X1 S1. cbn beta.
-    w_bind. eapply (wp_clean h0 (b i) RAM') with (q := q); eauto. intros h2 X2 S2. cbn beta.
-    assert (T1 : tables_hold (b i) m1).
-    { eapply tables_mem; eauto. intros p j R K J. rewrite E1.
+    w_bind. eapply (give_back_wp (b i) vm q); eauto.
+    { unfold State.host_may_access. now rewrite RQ, OQ, OQ0. } { now rewrite OQ, OQ0. }
+    { intros m1 E1. eapply tables_mem; eauto. intros p j R K J. rewrite E1.
       destruct (Z.leb_spec (q * 512) (p * 512 + j)), (Z.ltb_spec (p * 512 + j) (q * 512 + 512)); cbn; auto.
       exfalso. unfold is_word in J. assert (p = q) by lia. subst p. auto. }
-    w_bind. eapply release_wp with (a := b i); eauto; [apply Wb|]. intros gl1 G1 O1. cbn beta. fold (give vm q (b i)) in G1.
-    w_bind. eapply (host_show_wp (b i) vm q); eauto.
-    { unfold State.host_may_access. now rewrite RQ, OQ, OQ0. }
-    intros m2 h3 X3 T3. cbn beta. go. apply H. exists gl1, h3, m2. rewrite NX.
+    intros gl1 m2 h3 G1 O1 X3 T3. cbn beta. go. apply H. exists gl1, h3, m2. rewrite NX.
     split; [auto|]. split; [auto|]. split; [auto|]. split; [auto|]. now apply only_trans with gl.
   - change (GRANULE_SHARED =? GRANULE_SHARED) with true. cbn iota.
     w_bind. eapply release_wp with (a := b i); eauto; [apply Wb|]. intros gl1 G1 O1. cbn beta. fold (give vm q (b i)) in G1. go.

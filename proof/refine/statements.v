@@ -6,7 +6,7 @@ From nie.spec Require Import State.
 From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core.
-From nie.proof.refine Require Import Relation Shared page_remove_checks.
+From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -21,4 +21,11 @@ Definition page_remove_correct (P : program gvar) : Prop := forall a s vm ipa co
   R a s -> u64 vm -> u64 ipa -> u64 count ->
   exists st x1 x2 a' s', spec_page_remove vm ipa count a = ((st, x1, x2), a') /\
     run_of P "call_page_remove" [vm; ipa; count] s = Some ([st; x1; x2], s') /\
+    R a' s' /\ only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s').
+
+(* TABLE_REMOVE. *)
+Definition table_remove_correct (P : program gvar) : Prop := forall a s vm ipa level,
+  R a s -> u64 vm -> u64 ipa -> u64 level ->
+  exists st x1 x2 a' s', spec_table_remove vm ipa level a = ((st, x1, x2), a') /\
+    run_of P "call_table_remove" [vm; ipa; level] s = Some ([st; x1; x2], s') /\
     R a' s' /\ only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s').
