@@ -49,7 +49,7 @@ Definition Aset (a : state) : aset := fun v l k d =>
      ((l = 0 /\ k = 0 /\ d = root (vm_at a i) * 4096 /\ vm_state (vm_at a i) <> NIE_VM_FREE) \/
       (1 <= l /\ d = enc (slot_at a i l k) /\ valid d = true))).
 
-(* The tables in memory are the map, entry for entry. *)
+(* The tables in memory are the map, entry for entry, and the contexts what was saved. *)
 Record tables_hold (a : state) (m : Z -> Z) : Prop := {
   t_vm : forall p v l k i, in_ram a p = true -> own a p = Table v l k -> is_word i = true ->
       m (p * 512 + i) = enc (slot_at a v l (k * 512 + i));
@@ -57,9 +57,44 @@ Record tables_hold (a : state) (m : Z -> Z) : Prop := {
   t_2 : forall j i, 0 <= j < gib_count a -> is_word i = true ->
       m ((host_tables (cfg a) + 1 + j) * 512 + i) = henc a 2 (j * 512 + i);
   t_3 : forall g i, managed a g -> is_word i = true -> m (level3 a g * 512 + i) = henc a 3 (g * 512 + i);
+  t_saved : forall p v i j, in_ram a p = true -> own a p = Vcpu v i -> is_word j = true -> m (p * 512 + j) = saved_at a v i j;
 }.
 
-(** Well-formedness. [wf]: what the map names is owned so. [onto]: what is owned so is on the map. *)
+(** Well-formedness. [wf]: what the map and the records name is owned so. [onto]: what is owned so is named. *)
+
+(* Of the vCPUs of a VM, how many are as [f] says. *)
+Definition how_many (a : state) (v : Z) (f : vcpu -> bool) : Z :=
+  Z.of_nat (length (filter (fun i => f (vcpu_at a v (Z.of_nat i))) (seq 0 (Z.to_nat NIE_MAX_VCPUS)))).
+Definition is_running (r : vcpu) : bool := vcpu_state r =? VCPU_RUNNING.
+Definition is_created (r : vcpu) : bool := negb (vcpu_state r =? VCPU_NONE).
+
+Record wf_vms (a : state) : Prop := {
+  v_free : forall v, 0 <= v < NIE_MAX_VMS -> vm_state (vm_at a v) = NIE_VM_FREE ->
+      vm_at a v = no_vm /\ forall c, 0 <= c < NIE_MAX_CPUS -> last_at a v c = 0;
+  v_used : forall v, 0 <= v < NIE_MAX_VMS -> vm_state (vm_at a v) <> NIE_VM_FREE ->
+      NIE_VM_FREE < vm_state (vm_at a v) <= NIE_VM_STOPPED /\ 1 <= vcpu_count (vm_at a v) <= NIE_MAX_VCPUS /\
+      1 <= ram_base (vm_at a v) < 2 ^ 26 /\ 1 <= ram_pages (vm_at a v) <= 2 ^ 26 - ram_base (vm_at a v);
+  v_sealed : forall v, 0 <= v < NIE_MAX_VMS ->
+      (vm_state (vm_at a v) = NIE_VM_BUILDING -> sealed (vm_at a v) = false) /\
+      (vm_state (vm_at a v) = NIE_VM_ACTIVE -> sealed (vm_at a v) = true);
+  v_running : forall v, 0 <= v < NIE_MAX_VMS -> running (vm_at a v) = how_many a v is_running;
+  v_created : forall v, 0 <= v < NIE_MAX_VMS -> created (vm_at a v) = how_many a v is_created;
+  v_last : forall v c, 0 <= v < NIE_MAX_VMS -> 0 <= c < NIE_MAX_CPUS -> 0 <= last_at a v c <= NIE_MAX_VCPUS;
+}.
+
+(* Of vCPUs that are, and that are not. *)
+Record wf_vcpus (a : state) : Prop := {
+  u_none : forall v i, 0 <= v < NIE_MAX_VMS -> 0 <= i < NIE_MAX_VCPUS -> vcpu_state (vcpu_at a v i) = VCPU_NONE -> vcpu_at a v i = no_vcpu;
+  u_some : forall v i, 0 <= v < NIE_MAX_VMS -> 0 <= i < NIE_MAX_VCPUS -> vcpu_state (vcpu_at a v i) <> VCPU_NONE ->
+      vm_state (vm_at a v) <> NIE_VM_FREE /\ i < vcpu_count (vm_at a v) /\ VCPU_NONE < vcpu_state (vcpu_at a v i) <= VCPU_RUNNING /\
+      in_ram a (context_page (vcpu_at a v i)) = true /\ own a (context_page (vcpu_at a v i)) = Vcpu v i /\
+      in_ram a (run_page (vcpu_at a v i)) = true /\ own a (run_page (vcpu_at a v i)) = Run v i;
+  u_running : forall v i, 0 <= v < NIE_MAX_VMS -> 0 <= i < NIE_MAX_VCPUS -> vcpu_state (vcpu_at a v i) = VCPU_RUNNING ->
+      let c := vcpu_cpu (vcpu_at a v i) in 0 <= c < NIE_MAX_CPUS /\ cpu_vm (cpu_at a c) = v /\ cpu_vcpu (cpu_at a c) = i;
+  u_runs : forall c, 0 <= c < NIE_MAX_CPUS -> cpu_vm (cpu_at a c) <> CPU_HOST ->
+      let v := cpu_vm (cpu_at a c) in let i := cpu_vcpu (cpu_at a c) in
+      0 <= v < NIE_MAX_VMS /\ 0 <= i < NIE_MAX_VCPUS /\ vcpu_state (vcpu_at a v i) = VCPU_RUNNING /\ vcpu_cpu (vcpu_at a v i) = c;
+}.
 
 Record wf_cfg (a : state) : Prop := {
   c_ram : 0 < ram_first (cfg a) /\ ram_first (cfg a) mod 512 = 0 /\ 0 < ram_count (cfg a) <= GRANULES_MAX /\
@@ -92,6 +127,8 @@ Record wf (a : state) : Prop := {
       1 <= l <= 3 /\ 0 <= k /\ (l = 1 -> k < 512) /\ (1 < l -> exists p, slot_at a v (l - 1) (k / 512) = ToTable p);
   wf_root : forall v, 0 <= v < NIE_MAX_VMS -> vm_state (vm_at a v) <> NIE_VM_FREE ->
       in_ram a (root (vm_at a v)) = true /\ own a (root (vm_at a v)) = Table v 1 0;
+  wf_v : wf_vms a;
+  wf_u : wf_vcpus a;
 }.
 
 Record onto (a : state) : Prop := {
@@ -100,6 +137,10 @@ Record onto (a : state) : Prop := {
   on_shared : forall p v k, in_ram a p = true -> own a p = Shared v k -> slot_at a v 3 k = ToShared p;
   on_table : forall p v l k, in_ram a p = true -> own a p = Table v l k ->
       (l = 1 /\ k = 0 /\ root (vm_at a v) = p) \/ slot_at a v (l - 1) k = ToTable p;
+  on_vcpu : forall p v i, in_ram a p = true -> own a p = Vcpu v i ->
+      0 <= v < NIE_MAX_VMS /\ 0 <= i < NIE_MAX_VCPUS /\ vcpu_state (vcpu_at a v i) <> VCPU_NONE /\ context_page (vcpu_at a v i) = p;
+  on_run : forall p v i, in_ram a p = true -> own a p = Run v i ->
+      0 <= v < NIE_MAX_VMS /\ 0 <= i < NIE_MAX_VCPUS /\ vcpu_state (vcpu_at a v i) <> VCPU_NONE /\ run_page (vcpu_at a v i) = p;
 }.
 
 (** Descriptors taken apart. Addresses are below 2^48: 36 bits of page number. *)

@@ -1,19 +1,23 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 (* PAGE_REMOVE keeps well-formedness, also between its steps: n entries Spent, the first i pages given back. *)
 From Coq Require Import ZArith List Bool Lia.
+From RecordUpdate Require Import RecordSet.
 From nie.model Require Import Machine.
 From nie.generated Require Import Constants.
 From nie.spec Require Import State.
 From nie.spec.call Require Import page_remove.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning.
+Import RecordSetNotations.
 Open Scope Z_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 Lemma slot_set : forall v l k e a v' l' k', slot_at (set_slot v l k e a) v' l' k' =
   if (v' =? v) && (l' =? l) && (k' =? k) then e else slot_at a v' l' k'.
 Proof.
-  intros. unfold slot_at, set_slot. cbn [slots]. rewrite Map.get_set.
+  intros. unfold slot_at.
+  change (slots (set_slot v l k e a)) with (Map.set (slots a) v (Map.set (Map.get (slots a) v) l (Map.set (Map.get (Map.get (slots a) v) l) k e))).
+  rewrite Map.get_set.
   destruct (Z.eqb_spec v' v) as [->|]; cbn; auto. rewrite Map.get_set.
   destruct (Z.eqb_spec l' l) as [->|]; cbn; auto. now rewrite Map.get_set.
 Qed.
@@ -38,6 +42,11 @@ Record mid (n i : Z) (b : state) : Prop := {
   m_spent : forall v l k, spent n v l k -> slot_at b v l k = Spent;
   m_own : forall p, ~ back i p -> own b p = own a p;
   m_back : forall p, back i p -> own b p = Host;
+  m_vm : forall v, vm_at b v <| granules := 0 |> = vm_at a v <| granules := 0 |>;
+  m_others : forall v, v <> vm -> vm_at b v = vm_at a v;
+  m_vcpus : vcpus b = vcpus a /\ saved b = saved a;
+  m_cpus : cpus b = cpus a /\ lasts b = lasts a;
+  m_here : here b = here a /\ fp_here b = fp_here a;
 }.
 
 Lemma mid_0 : mid 0 0 a.
@@ -56,12 +65,16 @@ Lemma mid_back : forall n i b, 0 <= i -> mid n i b -> mid n (i + 1) (take_back v
 Proof.
   intros n i b I []. unfold take_back.
   assert (E : forall q, own (add_granules vm (-1) (set_own (first + i) Host b)) q = if q =? first + i then Host else own b q).
-  { intro q. unfold own, add_granules, set_vm, set_own. cbn [owners]. apply Map.get_set. }
+  { intro q. exact (Map.get_set _ (owners b) (first + i) Host q). }
+  assert (G : forall v, vm_at (add_granules vm (-1) (set_own (first + i) Host b)) v =
+    if v =? vm then vm_at b vm <| granules ::= fun g => (g + -1) mod 2 ^ 64 |> else vm_at b v).
+  { intro v. exact (Map.get_set _ (vms b) vm _ v). }
   constructor; auto.
-  - intro v. destruct (m_root0 v) as [A B]. rewrite <- A, <- B. unfold add_granules, set_vm, set_own, vm_at. cbn [vms].
-    rewrite Map.get_set. destruct (Z.eqb_spec v vm); subst; auto.
+  - intro v. destruct (m_root0 v) as [A B]. rewrite <- A, <- B, G. destruct (Z.eqb_spec v vm) as [->|]; auto.
   - intros p H. rewrite E. unfold back in *. destruct (Z.eqb_spec p (first + i)); [lia|]. apply m_own0. unfold back. lia.
   - intros p H. rewrite E. unfold back in *. destruct (Z.eqb_spec p (first + i)); auto. apply m_back0. unfold back. lia.
+  - intro v. rewrite G, <- m_vm0. destruct (Z.eqb_spec v vm) as [->|]; auto.
+  - intros v N. rewrite G, <- m_others0 by auto. destruct (Z.eqb_spec v vm); [contradiction|auto].
 Qed.
 
 (* Who owned the pages: the VM, there. *)
@@ -130,6 +143,40 @@ Proof.
   - now rewrite (m_own _ _ _ B _ K).
 Qed.
 
+(* What of a VM's record is kept: all but the count of its granules. *)
+Lemma vm_fields : forall v, vm_state (vm_at b v) = vm_state (vm_at a v) /\ ram_base (vm_at b v) = ram_base (vm_at a v) /\
+  ram_pages (vm_at b v) = ram_pages (vm_at a v) /\ vcpu_count (vm_at b v) = vcpu_count (vm_at a v) /\
+  running (vm_at b v) = running (vm_at a v) /\ created (vm_at b v) = created (vm_at a v) /\ sealed (vm_at b v) = sealed (vm_at a v).
+Proof. intro v. pose proof (m_vm _ _ _ B v) as E. destruct (vm_at b v), (vm_at a v). injection E; intros; subst. cbn. auto 10. Qed.
+
+Lemma vcpu_b : forall v k, vcpu_at b v k = vcpu_at a v k.
+Proof. intros. unfold vcpu_at. destruct (m_vcpus _ _ _ B) as [-> _]. reflexivity. Qed.
+Lemma cpu_b : forall c, cpu_at b c = cpu_at a c.
+Proof. intros. unfold cpu_at. destruct (m_cpus _ _ _ B) as [-> _]. reflexivity. Qed.
+Lemma last_b : forall v c, last_at b v c = last_at a v c.
+Proof. intros. unfold last_at. destruct (m_cpus _ _ _ B) as [_ ->]. reflexivity. Qed.
+Lemma how_many_b : forall v f, how_many b v f = how_many a v f.
+Proof. intros v f. unfold how_many. f_equal. f_equal. apply filter_ext. intro. now rewrite vcpu_b. Qed.
+
+Lemma mid_vms : wf_vms b.
+Proof.
+  destruct (wf_v _ W) as [F U S R CR L]. constructor; intros v; destruct (vm_fields v) as (E1 & E2 & E3 & E4 & E5 & E6 & E7);
+    rewrite ?E1, ?E2, ?E3, ?E4, ?E5, ?E6, ?E7, ?how_many_b; auto.
+  - intros H1 H2. destruct (F v H1 H2) as [E K]. split; [|intros; rewrite last_b; auto]. rewrite (m_others _ _ _ B); auto.
+    intros ->. destruct T as [t T']. destruct (wf_slot _ W vm 2 (x / 512)) as (_ & ST & _); congruence.
+  - intros c H1 H2. rewrite last_b. auto.
+Qed.
+
+Lemma mid_vcpus : wf_vcpus b.
+Proof.
+  destruct (wf_u _ W) as [UN S RN RS]. constructor.
+  - intros v k. rewrite vcpu_b. auto.
+  - intros v k V K. rewrite vcpu_b. intro H. destruct (vm_fields v) as (E1 & _ & _ & E4 & _). rewrite E1, E4, !ram_b.
+    destruct (S v k V K H) as (S1 & S2 & S3 & S4 & S5 & S6 & S7). rewrite !kept by eauto 12. auto 10.
+  - intros v k V K. rewrite vcpu_b. cbn zeta. rewrite cpu_b. auto.
+  - intros c. cbn zeta. rewrite cpu_b, vcpu_b. auto.
+Qed.
+
 Lemma mid_wf : wf b.
 Proof.
   pose proof (wf_c _ W) as WC. constructor.
@@ -157,6 +204,8 @@ Proof.
     repeat split; auto; try lia. intro L. destruct (H6 L) as [p Q]. exists p. rewrite (m_slot _ _ _ B); auto. apply not_spent_low. lia.
   - intros v V. destruct (m_root _ _ _ B v) as [-> ->]. intro S. destruct (wf_root _ W v V S) as [R E].
     rewrite ram_b. split; auto. rewrite kept; eauto 12.
+  - exact mid_vms.
+  - exact mid_vcpus.
 Qed.
 
 (* What the host and the VMs may reach only grows by what is given back; the spent entries go. *)
@@ -210,5 +259,9 @@ Proof.
   - intros l k R H. rewrite RB in R. apply OB in H as [H K]; [|discriminate]. destruct (m_root _ _ _ B v) as [-> _].
     destruct (on_table _ O _ _ _ _ R H) as [E|E]; auto. right.
     rewrite (m_slot _ _ _ B); auto. apply not_spent_low. destruct (wf_tab _ W _ _ _ _ E). lia.
+  - intros k R H. rewrite RB in R. apply OB in H as [H _]; [|discriminate]. unfold vcpu_at. destruct (m_vcpus _ _ _ B) as [-> _].
+    now apply (on_vcpu _ O).
+  - intros k R H. rewrite RB in R. apply OB in H as [H _]; [|discriminate]. unfold vcpu_at. destruct (m_vcpus _ _ _ B) as [-> _].
+    now apply (on_run _ O).
 Qed.
 End Remove.

@@ -32,6 +32,8 @@ Record frame_of (h0 h : hw) : Prop := {
   f_me : me h = me h0;
   f_inputs : inputs h = inputs h0;
   f_vttbr : forall c, vttbr h c = vttbr h0 c;
+  f_here : forall r, 0 <= r < 128 -> Map.get (reg h) (me h0 * 128 + r) = Map.get (reg h0) (me h0 * 128 + r);
+  f_fp : fp h = fp h0;
 }.
 
 Record world (h0 : hw) (A B : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : hw) : Prop := {
@@ -171,7 +173,8 @@ Proof.
     { intro c'. unfold vttbr; cbn. apply get_set_other. unfold VTTBR_EL2. lia. }
     destruct W. constructor; auto.
     + intro c'. destruct (root_eq h (h <| reg ::= fun m => Map.set m (c * 128 + r) v |>) c' (U c')) as [-> ->]. auto.
-    + destruct w_frame0; constructor; auto. intro c'. now rewrite U.
+    + destruct w_frame0; constructor; auto; [intro c'; now rewrite U|].
+      intros r' R'. rewrite <- f_here0 by auto. cbn. apply get_set_other. lia.
 Qed.
 
 Lemma world_acts : forall l A B m V h, world h0 A B m V h ->

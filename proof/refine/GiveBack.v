@@ -17,8 +17,8 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 Notation host_may_access := State.host_may_access.
 
-(* The engine keeps this page to itself for good reason: its own, or a table. *)
-Definition engine_kept (o : owner) : Prop := match o with Engine | Table _ _ _ => True | _ => False end.
+(* The engine keeps this page to itself for good reason: its own, a table, or a context. *)
+Definition engine_kept (o : owner) : Prop := match o with Engine | Table _ _ _ | Vcpu _ _ => True | _ => False end.
 
 Section Tables.
 Variable b : state.
@@ -49,10 +49,11 @@ Proof.
   - intros j i J I. destruct (low_table_page (1 + j)) as [R O]; [lia|]. rewrite Z.add_assoc in *.
     rewrite E; auto; [|now rewrite O]. now apply (t_2 _ _ T).
   - intros g i M I. destruct (level3_page _ M) as [R O]. rewrite E; auto; [|now rewrite O]. now apply (t_3 _ _ T).
+  - intros p v i j R O I. rewrite E; auto; [|now rewrite O]. eapply t_saved; eauto.
 Qed.
 
 Lemma kept_untouched : forall p, in_ram b p = true -> engine_kept (own b p) -> ~ touch (Aset b) p.
-Proof. intros p R K. apply (untouched _ W); auto. destruct (own b p); auto. Qed.
+Proof. intros p R K. now apply (untouched _ W). Qed.
 
 (* A VM's page that no entry names any more. *)
 Lemma data_untouched : forall q v y, in_ram b q = true -> own b q = Data v y ->
@@ -147,6 +148,12 @@ Proof.
       replace (q / 512 * 512 + q mod 512 =? q) with true by lia. reflexivity.
     + destruct (Z.eqb_spec (g * 512 + i) q) as [F|F]; [|now apply (t_3 _ _ T)].
       exfalso. apply E. unfold is_word in I. replace (q / 512) with g by lia. replace (q mod 512) with i by lia. reflexivity.
+  - intros p v' i j R O I. change (in_ram b' p) with (in_ram b p) in R. rewrite give_own in O.
+    change (saved_at b' v' i j) with (saved_at b v' i j).
+    destruct (Z.eqb_spec p q); [discriminate|]. unfold upd, shown_at.
+    destruct (Z.eqb_spec (p * 512 + j) (level3 b (q / 512) * 512 + q mod 512)) as [E|E].
+    + apply word_inj in E as [-> _]; auto. congruence.
+    + eapply t_saved; eauto.
 Qed.
 
 Lemma give_tables_shown : forall m, tables_hold b m -> host_may_access b q = true -> ~ engine_kept (own b q) -> tables_hold b' m.
@@ -160,6 +167,7 @@ Proof.
   - intros. rewrite E. now apply (t_1 _ _ T).
   - intros. rewrite E. now apply (t_2 _ _ T).
   - intros. rewrite E. now apply (t_3 _ _ T).
+  - intros p v' i j R O I. rewrite give_own in O. destruct (Z.eqb_spec p q); [discriminate|]. eapply (t_saved _ _ T); eauto.
 Qed.
 
 (** The C. *)

@@ -11,6 +11,7 @@ From nie.lib Require Import Wp.
 (* The C's functions hide those of the same name in the spec, which are then State.f. *)
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate nie.generated.state.stage2 nie.generated.state.checks.
 From nie.spec Require Import Core.
+From nie.proof.refine Require sha256_refines measure_refines.
 Import ListNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
@@ -32,6 +33,35 @@ Definition owner_words (o : owner) : Z * Z * Z * Z :=                    (* stat
   | Run v i => (GRANULE_RUN, v, 0, i)
   end.
 
+(* Records of a VM, a vCPU and a CPU in the C's arrays. *)
+Record vm_holds (gl : globals) (v : Z) (r : vm) : Prop := {
+  h_cntvoff : at1 vms_cntvoff gl v = cntvoff r;
+  h_vcpus : at1 vms_vcpus gl v = vcpu_count r;
+  h_running : at1 vms_running gl v = running r;
+  h_created : at1 vms_created gl v = created r;
+  h_hash : sha256_refines.hash_of gl v = hash_of_vm r;
+  h_hashed : exists n, length (build_log r) = (8 * n)%nat /\ at1 vms_hashed gl v = (64 * Z.of_nat n) mod 2 ^ 64;
+}.
+Record vcpu_holds (gl : globals) (k : Z) (r : vcpu) : Prop := {
+  h_vcpu_state : at1 vcpus_state gl k = vcpu_state r;
+  h_context : at1 vcpus_context gl k = context_page r;
+  h_run : at1 vcpus_run gl k = run_page r;
+  h_vcpu_cpu : at1 vcpus_cpu gl k = vcpu_cpu r;
+  h_pending : at1 vcpus_pending gl k = pending r;
+  h_syndrome : at1 vcpus_syndrome gl k = syndrome r;
+}.
+Record cpu_holds (gl : globals) (c : Z) (r : processor) : Prop := {
+  h_x : forall i, 0 <= i < 31 -> at1 cpus_x gl (c * 31 + i) = Map.get (cpu_x r) i;
+  h_host_x : forall i, 0 <= i < 31 -> at1 cpus_host_x gl (c * 31 + i) = Map.get (host_x r) i;
+  h_host_sysreg : forall i, 0 <= i < REG_SWITCHED -> at1 cpus_host_sysreg gl (c * REG_SWITCHED + i) = Map.get (host_sysreg r) i;
+  h_in : forall i, 0 <= i < RUN_IN_END -> at1 cpus_in gl (c * RUN_IN_END + i) = Map.get (run_in r) i;
+  h_entry : at1 cpus_entry gl c = start_entry r;
+  h_argument : at1 cpus_argument gl c = start_argument r;
+  h_cpu_vm : at1 cpus_vm gl c = cpu_vm r;
+  h_cpu_vcpu : at1 cpus_vcpu gl c = cpu_vcpu r;
+  h_started : at1 cpus_started gl c = started r;
+}.
+
 Record globals_hold (a : state) (gl : globals) : Prop := {
   g_base : at1 config_word gl MAN_RAM_BASE = ram_first (cfg a);
   g_pages : at1 config_word gl MAN_RAM_PAGES = ram_count (cfg a);
@@ -46,10 +76,44 @@ Record globals_hold (a : state) (gl : globals) : Prop := {
     at1 vms_state gl v = vm_state (vm_at a v) /\ at1 vms_root gl v = root (vm_at a v) /\
     at1 vms_ram_base gl v = ram_base (vm_at a v) /\ at1 vms_ram_pages gl v = ram_pages (vm_at a v) /\
     at1 vms_granules gl v = granules (vm_at a v);
+  g_vms : forall v, 0 <= v < NIE_MAX_VMS -> vm_holds gl v (vm_at a v);
+  g_vcpus : forall v i, 0 <= v < NIE_MAX_VMS -> 0 <= i < NIE_MAX_VCPUS -> vcpu_holds gl (v * NIE_MAX_VCPUS + i) (vcpu_at a v i);
+  g_cpus : forall c, 0 <= c < NIE_MAX_CPUS -> cpu_holds gl c (cpu_at a c);
+  g_lasts : forall v c, 0 <= v < NIE_MAX_VMS -> 0 <= c < NIE_MAX_CPUS -> at1 lasts_vcpu gl (v * NIE_MAX_CPUS + c) = last_at a v c;
 }.
+
+(* What these say depends on a few arrays. *)
+Definition same_on (f : gvar -> bool) (gl gl' : globals) : Prop := forall g, f g = true -> field g gl' = field g gl.
+Definition of_vm (g : gvar) : bool :=
+  match g with vms_cntvoff | vms_vcpus | vms_running | vms_created | vms_hash | vms_hashed => true | _ => false end.
+Definition of_vcpu (g : gvar) : bool :=
+  match g with vcpus_state | vcpus_context | vcpus_run | vcpus_cpu | vcpus_pending | vcpus_syndrome => true | _ => false end.
+Definition of_cpu (g : gvar) : bool :=
+  match g with cpus_x | cpus_host_x | cpus_host_sysreg | cpus_in | cpus_entry | cpus_argument | cpus_vm | cpus_vcpu | cpus_started => true
+  | _ => false end.
+Lemma vm_same : forall gl gl' v r, same_on of_vm gl gl' -> vm_holds gl v r -> vm_holds gl' v r.
+Proof. intros gl gl' v r S []. constructor; unfold sha256_refines.hash_of, sha256_refines.hash_word, at1 in *; rewrite ?S by reflexivity; auto. Qed.
+Lemma vcpu_same : forall gl gl' k r, same_on of_vcpu gl gl' -> vcpu_holds gl k r -> vcpu_holds gl' k r.
+Proof. intros gl gl' k r S []. constructor; unfold at1 in *; rewrite S by reflexivity; auto. Qed.
+Lemma cpu_same : forall gl gl' c r, same_on of_cpu gl gl' -> cpu_holds gl c r -> cpu_holds gl' c r.
+Proof. intros gl gl' c r S []. constructor; unfold at1 in *; intros; rewrite S by reflexivity; auto. Qed.
 
 Definition ram_of (a : state) : Z * Z := (ram_first (cfg a), ram_first (cfg a) + ram_count (cfg a)).
 Definition engine_of (a : state) : Z * Z := (engine_first (cfg a), engine_first (cfg a) + engine_count (cfg a)).
+
+(* VTTBR_EL2 of a CPU: the VMID and root of the VM that runs there, or the host's. *)
+Definition vttbr_of (a : state) (c : Z) : Z :=
+  if (0 <=? c) && (c <? NIE_MAX_CPUS) && negb (cpu_vm (cpu_at a c) =? CPU_HOST)
+  then (cpu_vm (cpu_at a c) + 1) * 2 ^ 48 + root (vm_at a (cpu_vm (cpu_at a c))) * 4096
+  else host_tables (cfg a) * 4096.
+
+(* Registers of machine [h]: those of the CPU that runs the engine, and which tables each CPU walks. *)
+Record registers_hold (a : state) (h : Machine.hw) : Prop := {
+  r_me : 0 <= me h < NIE_MAX_CPUS;
+  r_here : forall r, 0 <= r < 128 -> Map.get (reg h) (me h * 128 + r) = Map.get (here a) r;
+  r_fp : forall i, 0 <= i < 66 -> Map.get (fp h) (me h * 128 + i) = Map.get (fp_here a) i;
+  r_vttbr : forall c, vttbr h c = vttbr_of a c;
+}.
 
 (* The machine is in state [a], the lock being free. *)
 Record R (a : state) (s : mach globals Machine.hw) : Prop := {
@@ -59,7 +123,31 @@ Record R (a : state) (s : mach globals Machine.hw) : Prop := {
   R_hw : exists m, world (hw s) (Aset a) (Aset a) m (now m) (hw s) /\ tables_hold a m;
   R_ram : ram (hw s) = ram_of a;
   R_engine : engine (hw s) = engine_of a;
+  R_regs : registers_hold a (hw s);
 }.
+
+Lemma registers_frame : forall a h0 h, registers_hold a h0 -> frame_of h0 h -> registers_hold a h.
+Proof.
+  intros a h0 h [] F. constructor; intros.
+  - now rewrite (f_me _ _ F).
+  - rewrite (f_me _ _ F), (f_here _ _ F) by auto. auto.
+  - rewrite (f_me _ _ F), (f_fp _ _ F). auto.
+  - rewrite (f_vttbr _ _ F). auto.
+Qed.
+Lemma registers_same : forall a b h, registers_hold a h -> cfg b = cfg a -> cpus b = cpus a -> here b = here a -> fp_here b = fp_here a ->
+  (forall v, root (vm_at b v) = root (vm_at a v)) -> registers_hold b h.
+Proof.
+  intros a b h [] E1 E2 E3 E4 E5. constructor; rewrite ?E3, ?E4; auto.
+  intro c. rewrite r_vttbr0. unfold vttbr_of, cpu_at. now rewrite E1, E2, E5.
+Qed.
+
+Lemma vm_measured : forall gl v r, vm_holds gl v r -> vm_state r = NIE_VM_BUILDING -> sealed r = false ->
+  exists n, measure_refines.measured gl v (build_log r) n.
+Proof.
+  intros gl v r H B S. destruct (h_hashed _ _ _ H) as (n & L & E). exists n. constructor; auto.
+  rewrite (h_hash _ _ _ H). unfold hash_of_vm, hash_so_far. rewrite B, S, L. change (NIE_VM_BUILDING =? NIE_VM_FREE) with false.
+  cbn iota. f_equal. rewrite Nat.mul_comm. now apply Nat.div_mul.
+Qed.
 
 Ltac consts := unfold MAN_RAM_BASE, MAN_RAM_PAGES, MAN_TABLES, MAN_DEV_BASE, MAN_DEV_PAGES, PAGES_PER_GIB, NIE_PAGE_SHIFT,
   DESC_TABLE, LEVEL_ROOT, LEVEL_PAGE, NIE_MAX_VMS, GRANULES_MAX in *.

@@ -11,7 +11,8 @@ Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.stat
   nie.generated.state.stage2 nie.generated.state.checks.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Export Relation.
-Import ListNotations.
+From RecordUpdate Require Import RecordSet.
+Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
@@ -30,8 +31,24 @@ Proof. intros a b c H H' g G. rewrite H', H; auto. Qed.
 Lemma only_put : forall g i v gl, of_granules g = true -> only_granules gl (put1 g i v gl).
 Proof. intros g i v gl G g' N. unfold put1. apply field_set_other. intros ->. congruence. Qed.
 
+(* The records of VMs, vCPUs and CPUs do not depend on granules. *)
+Lemma only_on : forall f gl gl', (forall g, f g = true -> of_granules g = false) -> only_granules gl gl' -> same_on f gl gl'.
+Proof. intros f gl gl' D O g G. auto. Qed.
+Lemma records_hold : forall a gl gl', globals_hold a gl -> only_granules gl gl' ->
+  (forall v, 0 <= v < NIE_MAX_VMS -> vm_holds gl' v (vm_at a v)) /\
+  (forall v i, 0 <= v < NIE_MAX_VMS -> 0 <= i < NIE_MAX_VCPUS -> vcpu_holds gl' (v * NIE_MAX_VCPUS + i) (vcpu_at a v i)) /\
+  (forall c, 0 <= c < NIE_MAX_CPUS -> cpu_holds gl' c (cpu_at a c)) /\
+  (forall v c, 0 <= v < NIE_MAX_VMS -> 0 <= c < NIE_MAX_CPUS -> at1 lasts_vcpu gl' (v * NIE_MAX_CPUS + c) = last_at a v c).
+Proof.
+  intros a gl gl' G O. split; [|split; [|split]]; intros.
+  - eapply vm_same; [|now apply (g_vms _ _ G)]. apply only_on; auto. now intros [].
+  - eapply vcpu_same; [|now apply (g_vcpus _ _ G)]. apply only_on; auto. now intros [].
+  - eapply cpu_same; [|now apply (g_cpus _ _ G)]. apply only_on; auto. now intros [].
+  - unfold at1. rewrite O by reflexivity. now apply (g_lasts _ _ G).
+Qed.
+
 Lemma own_set : forall p o a q, own (set_own p o a) q = if q =? p then o else own a q.
-Proof. intros. unfold own, set_own. cbn [owners]. apply Map.get_set. Qed.
+Proof. intros p o a q. exact (Map.get_set _ (owners a) p o q). Qed.
 
 Lemma granule_set_wp : forall a gl h p o st v l k (Q : unit -> mach globals Machine.hw -> Prop),
   wf_cfg a -> globals_hold a gl -> in_ram a p = true -> owner_words o = (st, v, l, k) ->
@@ -40,8 +57,11 @@ Lemma granule_set_wp : forall a gl h p o st v l k (Q : unit -> mach globals Mach
 Proof.
   intros a gl h p o st v l k Q Wc G P E H. pose proof (c_ram _ Wc) as C.
   assert (P' := P). unfold in_ram in P'. unfold granule_set. go.
-  apply H.
-  - constructor.
+  match goal with |- Q tt (Mach ?g h) => assert (OG : only_granules gl g) end.
+  { repeat (eapply only_trans; [|apply only_put; reflexivity]). apply only_refl. }
+  destruct (records_hold _ _ _ G OG) as (RV & RU & RC & RL).
+  apply H; auto.
+  - constructor; auto.
     + rewrite !at_put by reflexivity. apply (g_base _ _ G).
     + rewrite !at_put by reflexivity. apply (g_pages _ _ G).
     + rewrite !at_put by reflexivity. apply (g_tables _ _ G).
@@ -52,14 +72,11 @@ Proof.
       rewrite own_set. replace (q - ram_first (cfg a) =? p - ram_first (cfg a)) with (q =? p) by (apply eq_true_iff_eq; lia).
       destruct (q =? p); [now rewrite E|]. apply (g_own _ _ G q Q0).
     + intros i I. rewrite !at_put by reflexivity. apply (g_vm _ _ G i I).
-  - repeat (eapply only_trans; [|apply only_put; reflexivity]). apply only_refl.
 Qed.
 
 Lemma add_granules_vm : forall a v n i, vm_at (add_granules v n a) i =
-  if i =? v then Vm (vm_state (vm_at a v)) (root (vm_at a v)) (ram_base (vm_at a v)) (ram_pages (vm_at a v))
-                    ((granules (vm_at a v) + n) mod 2 ^ 64)
-  else vm_at a i.
-Proof. intros. unfold vm_at, add_granules, set_vm. cbn [vms]. apply Map.get_set. Qed.
+  if i =? v then vm_at a v <| granules ::= fun g => (g + n) mod 2 ^ 64 |> else vm_at a i.
+Proof. intros a v n i. exact (Map.get_set _ (vms a) v (vm_at a v <| granules ::= fun g => (g + n) mod 2 ^ 64 |>) i). Qed.
 
 Lemma add_granules_root : forall a v n i, root (vm_at (add_granules v n a) i) = root (vm_at a i) /\
   vm_state (vm_at (add_granules v n a) i) = vm_state (vm_at a i).
@@ -68,7 +85,10 @@ Proof. intros. rewrite add_granules_vm. destruct (Z.eqb_spec i v); subst; auto. 
 Lemma granules_hold : forall a gl v n, globals_hold a gl -> 0 <= v < NIE_MAX_VMS ->
   globals_hold (add_granules v n a) (put1 vms_granules v ((at1 vms_granules gl v + n) mod 2 ^ 64) gl).
 Proof.
-  intros a gl v n G V. constructor.
+  intros a gl v n G V. set (gl' := put1 vms_granules v ((at1 vms_granules gl v + n) mod 2 ^ 64) gl).
+  assert (OG : only_granules gl gl') by (apply only_put; reflexivity).
+  destruct (records_hold _ _ _ G OG) as (RV & RU & RC & RL). subst gl'.
+  constructor; auto.
   - rewrite !at_put by reflexivity. apply (g_base _ _ G).
   - rewrite !at_put by reflexivity. apply (g_pages _ _ G).
   - rewrite !at_put by reflexivity. apply (g_tables _ _ G).
@@ -78,6 +98,7 @@ Proof.
   - intros i I. rewrite !at_put by reflexivity. cbn. rewrite add_granules_vm.
     destruct (g_vm _ _ G i I) as (A & B & C & D & E). destruct (Z.eqb_spec i v); subst; cbn; repeat split; auto.
     now rewrite E.
+  - intros i I. rewrite add_granules_vm. destruct (Z.eqb_spec i v) as [->|]; auto. destruct (RV v I). now constructor.
 Qed.
 
 Lemma release_wp : forall a gl h v p (Q : unit -> mach globals Machine.hw -> Prop),

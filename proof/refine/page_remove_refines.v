@@ -113,6 +113,10 @@ Proof.
     rewrite OTHER; auto. now apply (t_2 _ _ TH).
   - intros g i K I. rewrite L3, HE. apply MG in K. destruct (level3_page _ W _ K) as [R E].
     rewrite OTHER; auto. now apply (t_3 _ _ TH).
+  - intros p v i j R E I. rewrite ram_same in R. rewrite own_same in E. unfold saved_at. destruct (m_vcpus _ _ _ _ _ _ _ M) as [_ ->].
+    fold (saved_at a v i j). rewrite <- (t_saved _ _ TH _ _ _ _ R E I). unfold spent_mem, at0.
+    destruct ((t * 512 + x mod 512 <=? p * 512 + j) && (p * 512 + j <? t * 512 + x mod 512 + count)) eqn:B; auto.
+    assert (p = t) by (unfold is_word in I; lia). congruence.
 Qed.
 
 Lemma spend_loop : forall h (Q : unit -> mach globals Machine.hw -> Prop), world h0 (Aset a) (Aset a) m0 (now m0) h ->
@@ -236,12 +240,12 @@ Theorem page_remove_refines : forall a s vm ipa count,
     R (snd (spec_page_remove vm ipa count a)) s' /\
     only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa count [W O G (m & X & TH) RAM ENG] HV HI HC. cbn [glob hw] in *.
+  intros a [gl h] vm ipa count [W O G (m & X & TH) RAM ENG REGS] HV HI HC. cbn [glob hw] in *.
   unfold call_page_remove. w_bind. eapply page_remove_check_wp; eauto. intros h1 X1. cbn beta.
   unfold spec_page_remove. destruct (spec_check a vm ipa count =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. cbn [fst snd]. split; auto. split; [|split; [apply only_refl|apply X1]].
       pose proof (w_frame _ _ _ _ _ _ X1) as F.
-      constructor; cbn [glob hw]; auto; [|rewrite (f_ram _ _ F); auto|rewrite (f_engine _ _ F); auto].
+      constructor; cbn [glob hw]; auto; [|rewrite (f_ram _ _ F); auto|rewrite (f_engine _ _ F); auto|eapply registers_frame; eauto].
       exists m. split; auto. destruct X1. constructor; auto. now constructor. }
   apply Z.eqb_eq in E. unfold nie.spec.call.page_remove.page_remove_check in E.
   destruct (vm_exists vm) eqn:E1; [|discriminate].
@@ -284,4 +288,5 @@ Proof.
     + exists m'. split; auto. destruct X'. constructor; auto. now constructor.
     + rewrite (f_ram _ _ F), RAM. unfold ram_of. now rewrite (m_cfg _ _ _ _ _ _ _ M).
     + rewrite (f_engine _ _ F), ENG. unfold engine_of. now rewrite (m_cfg _ _ _ _ _ _ _ M).
+    + eapply registers_same; [eapply registers_frame; eauto| | | | |]; apply M.
 Qed.
