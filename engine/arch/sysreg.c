@@ -21,6 +21,18 @@
 	X(ID_AA64MMFR0_EL1) X(ID_AA64MMFR1_EL1) X(ID_AA64MMFR2_EL1)
 /* clang-format on */
 
+/*
+ * In program order with each other and with barriers, not with memory accesses: those the manual orders by
+ * barriers alone [ArmARM, D19.1.2], and the optimiser may pair loads and stores around them.
+ */
+#define get(name)                                                 \
+	({                                                        \
+		uint64_t value_;                                  \
+		__asm__ volatile("mrs %0, " name : "=r"(value_)); \
+		value_;                                           \
+	})
+#define set(name, value) __asm__ volatile("msr " name ", %x0" : : "rZ"(value))
+
 /* Without FEAT_RAS there is no VDISR_EL2, and no DISR_EL1 either. */
 static bool has_ras(void)
 {
@@ -32,7 +44,7 @@ __attribute__((always_inline)) uint64_t sysreg_read(uint32_t reg)
 	switch (reg) {
 #define READ(name)       \
 	case REG_##name: \
-		return mrs(#name);
+		return get(#name);
 		READABLE(READ)
 #undef READ
 	case REG_VDISR_EL2:
@@ -47,7 +59,7 @@ __attribute__((always_inline)) void sysreg_write(uint32_t reg, uint64_t value)
 	switch (reg) {
 #define WRITE(name)                \
 	case REG_##name:           \
-		msr(#name, value); \
+		set(#name, value); \
 		break;
 		WRITABLE(WRITE)
 #undef WRITE

@@ -158,6 +158,7 @@ void cpu_start(uint32_t cpu)
 	sysreg_write(REG_ELR_EL2, cpus[cpu].entry);
 	sysreg_write(REG_SPSR_EL2, PSTATE_EL1H_MASKED);
 	fp_zero();
+	controls_both();
 	controls_host();
 	/* Entries from before reset would be the engine's to answer for. */
 	tlbi_vmid_local(0);

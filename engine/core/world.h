@@ -54,6 +54,8 @@ enum pstate {
 	SCTLR_EL1_RESET = 0x30d00800, /* RES1 bits; MMU and caches off */
 };
 
+/* Constants of this CPU, once: nobody below EL2 can write them. */
+void controls_both(void);
 /* Set the constants of a context on this CPU: the host's, or those of a vCPU. */
 void controls_host(void);
 void controls_vcpu(uint32_t vm, uint32_t vcpu);

@@ -79,6 +79,8 @@ class Engine:
         leave = self.function("exit_vcpu") + self.function("save_vcpu") + self.function("controls_host")
         both = {n for n in names if f"sysreg_write(REG_{n}," in enter and
                 (f"sysreg_write(REG_{n}," in leave or f"sysreg_read(REG_{n})" in leave)}
+        # The same for both, by the CPU's one function of constants.
+        both |= {n for n in names if f"sysreg_write(REG_{n}," in self.function("controls_both")}
         # List registers: written at entry from the checked record, which has all of them.
         return both | {n for n in names if n.startswith("ICH_LR") and "REG_ICH_LR0_EL2 + i" in enter}
 

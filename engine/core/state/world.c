@@ -4,27 +4,26 @@
 #include "../prim.h"
 #include "../mmio.h"
 
-static void controls_both(void)
+void controls_both(void)
 {
 	uint64_t hpmn = sysreg_read(REG_MDCR_EL2) & MDCR_HPMN;
+	uint64_t midr = sysreg_read(REG_MIDR_EL1);
 
 	sysreg_write(REG_MDCR_EL2, MDCR_BOTH | hpmn);
 	sysreg_write(REG_CPTR_EL2, CPTR_BOTH);
 	sysreg_write(REG_HSTR_EL2, 0);
 	sysreg_write(REG_VTCR_EL2, VTCR_BOTH);
 	sysreg_write(REG_ICC_SRE_EL2, ICC_SRE_BOTH);
+	sysreg_write(REG_VPIDR_EL2, midr);
 }
 
 void controls_host(void)
 {
 	uint64_t mpidr = sysreg_read(REG_MPIDR_EL1);
-	uint64_t midr = sysreg_read(REG_MIDR_EL1);
 
-	controls_both();
 	sysreg_write(REG_HCR_EL2, HCR_HOST);
 	sysreg_write(REG_VTTBR_EL2, address_of(config.word[MAN_TABLES]));
 	sysreg_write(REG_VMPIDR_EL2, mpidr);
-	sysreg_write(REG_VPIDR_EL2, midr);
 	sysreg_write(REG_CNTVOFF_EL2, 0);
 	sysreg_write(REG_CNTHCTL_EL2, CNTHCTL_HOST);
 	sysreg_write(REG_ICH_HCR_EL2, 0);
@@ -33,13 +32,9 @@ void controls_host(void)
 
 void controls_vcpu(uint32_t vm, uint32_t vcpu)
 {
-	uint64_t midr = sysreg_read(REG_MIDR_EL1);
-
-	controls_both();
 	sysreg_write(REG_HCR_EL2, HCR_GUEST);
 	sysreg_write(REG_VTTBR_EL2, (uint64_t)(vm + 1) << 48 | address_of(vms[vm].root));
 	sysreg_write(REG_VMPIDR_EL2, 1ULL << 31 | vcpu);
-	sysreg_write(REG_VPIDR_EL2, midr);
 	sysreg_write(REG_CNTVOFF_EL2, vms[vm].cntvoff);
 	sysreg_write(REG_CNTHCTL_EL2, CNTHCTL_GUEST);
 	isb();
@@ -61,10 +56,36 @@ static void load_host(uint32_t cpu)
 		sysreg_write(r, cpus[cpu].host_sysreg[r]);
 }
 
+/* Two at a time, x0-x29, then x30: one LDP and one STP for each pair. */
+static void load_general(uint32_t cpu, struct pfn context)
+{
+	for (uint32_t i = 0; i < 15; i++) {
+		uint64_t even = page_read(context, CTX_X0 + 2 * i);
+		uint64_t odd = page_read(context, CTX_X0 + 2 * i + 1);
+
+		cpus[cpu].x[2 * i] = even;
+		cpus[cpu].x[2 * i + 1] = odd;
+	}
+	uint64_t last = page_read(context, CTX_X0 + 30);
+
+	cpus[cpu].x[30] = last;
+}
+
+static void save_general(uint32_t cpu, struct pfn context)
+{
+	for (uint32_t i = 0; i < 15; i++) {
+		uint64_t even = cpus[cpu].x[2 * i];
+		uint64_t odd = cpus[cpu].x[2 * i + 1];
+
+		page_write(context, CTX_X0 + 2 * i, even);
+		page_write(context, CTX_X0 + 2 * i + 1, odd);
+	}
+	page_write(context, CTX_X0 + 30, cpus[cpu].x[30]);
+}
+
 static void load_vcpu(uint32_t cpu, struct pfn context)
 {
-	for (uint32_t i = 0; i < 31; i++)
-		cpus[cpu].x[i] = page_read(context, CTX_X0 + i);
+	load_general(cpu, context);
 	for (uint32_t r = 0; r < REG_SWITCHED; r++) {
 		uint64_t value = page_read(context, CTX_SYSREG + r);
 
@@ -83,8 +104,7 @@ static void load_vcpu(uint32_t cpu, struct pfn context)
 
 static void save_vcpu(uint32_t cpu, struct pfn context)
 {
-	for (uint32_t i = 0; i < 31; i++)
-		page_write(context, CTX_X0 + i, cpus[cpu].x[i]);
+	save_general(cpu, context);
 	for (uint32_t r = 0; r < REG_SWITCHED; r++) {
 		uint64_t value = sysreg_read(r);
 
