@@ -2,7 +2,7 @@
 /* Exceptions: from below to trap() of the core, from EL2 itself to panic. */
 #include "layout.h"
 
-	/* From EL1 or EL0: trap kind in x1, all of x0-x30 in cpus[cpu].x. TPIDR_EL2 = &cpus[cpu]. */
+	/* From EL1 or EL0: trap kind in x1, x0 and x1 on the stack. TPIDR_EL2 = &cpus[cpu], where x0-x30 go. */
 	.macro	lower kind
 	.balign	128
 	stp	x0, x1, [sp, #-16]!
@@ -38,6 +38,7 @@ vectors:
 	lower	3
 	.balign	128
 
+	/* What C may change, and x19, which keeps the kind meanwhile. */
 from_lower:
 	mrs	x0, tpidr_el2
 	stp	x2, x3, [x0, #16]
@@ -49,15 +50,41 @@ from_lower:
 	stp	x14, x15, [x0, #112]
 	stp	x16, x17, [x0, #128]
 	stp	x18, x19, [x0, #144]
-	stp	x20, x21, [x0, #160]
-	stp	x22, x23, [x0, #176]
-	stp	x24, x25, [x0, #192]
-	stp	x26, x27, [x0, #208]
-	stp	x28, x29, [x0, #224]
-	str	x30, [x0, #240]
+	stp	x29, x30, [x0, #232]
 	ldp	x2, x3, [sp], #16
 	stp	x2, x3, [x0]
+	mov	x19, x1
 	ldr	x0, [sp, #CPU_SLOT]
+	bl	quick
+	tbz	w0, #0, slow
+
+	/* x20-x28 are as they came: C preserves them [AAPCS64, 6.1.1]. */
+	mrs	x30, tpidr_el2
+	ldp	x0, x1, [x30]
+	ldp	x2, x3, [x30, #16]
+	ldp	x4, x5, [x30, #32]
+	ldp	x6, x7, [x30, #48]
+	ldp	x8, x9, [x30, #64]
+	ldp	x10, x11, [x30, #80]
+	ldp	x12, x13, [x30, #96]
+	ldp	x14, x15, [x30, #112]
+	ldp	x16, x17, [x30, #128]
+	ldp	x18, x19, [x30, #144]
+	ldp	x29, x30, [x30, #232]
+	eret
+	/* Nothing after ERET is executed speculatively. */
+	dsb	nsh
+	isb
+
+slow:
+	mrs	x2, tpidr_el2
+	stp	x20, x21, [x2, #160]
+	stp	x22, x23, [x2, #176]
+	stp	x24, x25, [x2, #192]
+	stp	x26, x27, [x2, #208]
+	str	x28, [x2, #224]
+	ldr	x0, [sp, #CPU_SLOT]
+	mov	x1, x19
 	bl	trap
 	cbnz	w0, start_off
 

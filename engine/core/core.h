@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What engine/arch calls in the core: three entries, each a run to completion. */
+/* What engine/arch calls in the core: four entries, each a run to completion. */
 #ifndef NIE_CORE_H
 #define NIE_CORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum trap_kind { TRAP_SYNC, TRAP_IRQ, TRAP_FIQ, TRAP_SERROR };
@@ -29,6 +30,11 @@ enum boot_result {
 uint32_t boot(void);
 /* On each CPU when it starts: set EL2's controls and the host context that begins there. */
 void cpu_start(uint32_t cpu);
+/*
+ * An exception from EL1 or EL0 on `cpu`, x0-x19, x29 and x30 saved in cpus[cpu].x. True: it is served, and the
+ * context resumes with those registers and its own x20-x28. False: nothing has changed; trap() is next.
+ */
+bool quick(uint32_t cpu, uint32_t kind);
 /*
  * An exception from EL1 or EL0 on `cpu`, x0-x30 saved in cpus[cpu].x. Returns enum trap_result; the context
  * to resume is then in cpus[cpu].x, ELR_EL2, SPSR_EL2 and the registers that the core wrote.

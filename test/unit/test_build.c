@@ -23,7 +23,13 @@ static void upper_half_of_function_is_ignored(void)
 
 static void version(void)
 {
+	uint32_t before = quick_served;
+
 	CHECK_EQ(GRANTED(VERSION, 0), NIE_ABI_VERSION);
+	CHECK_EQ(quick_served - before, 1);
+	/* An SMC with its number is no call of the engine. */
+	CHECK_EQ(smc(0, NIE_VERSION, 0, 0, 0), (uint64_t)-1);
+	CHECK_EQ(quick_served - before, 1);
 	CHECK_EQ(cpus[0].x[2], 0);
 }
 

@@ -20,7 +20,10 @@ static uint64_t vm_hvc(uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3)
 
 static void versions(void)
 {
+	uint32_t before;
+
 	vm_enter(1);
+	before = quick_served;
 	CHECK_EQ(vm_hvc(PSCI_VERSION, 0, 0, 0), 0x10001);
 	CHECK_EQ(vm_hvc(SMCCC_VERSION, 0, 0, 0), 0x10001);
 	CHECK_EQ(vm_hvc(NIE_VM_VERSION, 0, 0, 0), NIE_ABI_VERSION);
@@ -28,6 +31,8 @@ static void versions(void)
 	CHECK_EQ(vm_hvc(0xdeadbeef00000000 | PSCI_VERSION, 0, 0, 0), 0x10001);
 	CHECK_EQ(vm_hvc(UNKNOWN_PSCI, 0, 0, 0), PSCI_NOT_SUPPORTED);
 	CHECK_EQ(vm_hvc(NIE_VM_CREATE, 1, ROOT(1), IPA(0)), PSCI_NOT_SUPPORTED);
+	CHECK_EQ(vm_hvc(NIE_VERSION, 0, 0, 0), PSCI_NOT_SUPPORTED);
+	CHECK_EQ(quick_served - before, 4);
 	CHECK_EQ(cpus[1].vm, 0);
 }
 

@@ -17,6 +17,8 @@ void start(void);
 
 /* An exception taken to EL2 on `cpu`; afterwards the invariants hold. */
 uint32_t take(uint32_t cpu, uint32_t kind, uint64_t esr);
+/* How many of them quick() served. */
+extern uint32_t quick_served;
 /* HVC or SMC with x0..x6; returns x0. */
 uint64_t hvc(uint32_t cpu, uint64_t x0, const uint64_t args[6]);
 uint64_t smc(uint32_t cpu, uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3);

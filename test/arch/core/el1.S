@@ -18,6 +18,7 @@
 	.global el1_start
 el1_start:
 	each_register write
+	hvc	#3
 	hvc	#0
 	each_register mark
 	hvc	#1
