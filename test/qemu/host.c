@@ -261,7 +261,7 @@ void on_cpu(uint32_t cpu, uint64_t (*f)(uint64_t), uint64_t arg)
 uint64_t wait_cpu(uint32_t cpu)
 {
 	while (work[cpu].busy != 0)
-		;
+		__asm__ volatile("yield");
 	__asm__ volatile("dmb ish" : : : "memory");
 	return work[cpu].result;
 }

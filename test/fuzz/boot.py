@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One boot of the fuzzing host: the image, its parameters, the machine, what the console says."""
+import os
+import struct
+import subprocess
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+OUT = os.path.join(ROOT, "build", "test", "fuzz")
+NAME_MARK, MARK = b"nie-test-name:", b"nie-fuzz-params\0"
+CPUS, OPS_MAX, BATCHES_MAX = 4, 512, 4096  # test/fuzz/fuzz.h
+MACHINE = ["-M", "virt,virtualization=on,gic-version=3,its=on,dtb-randomness=off", "-smp", str(CPUS), "-m", "128M",
+           "-display", "none", "-nic", "none", "-monitor", "none"]
+ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
+CALLS = ("VERSION VM_INFO VM_CREATE VM_ACTIVATE VM_STOP VM_DESTROY VCPU_CREATE VCPU_DESTROY VCPU_RUN TABLE_ADD TABLE_REMOVE "
+         "PAGE_ADD PAGE_ADD_ZERO PAGE_REMOVE PAGE_SHARED_ADD (unknown)").split()
+EXITS = ("- IRQ WFI MMIO_READ MMIO_WRITE PAGE_MISSING HOST_CALL SGI CPU_ON CPU_OFF SYSTEM_OFF SYSTEM_RESET SERROR").split()
+
+
+class Case:
+    """What decides a boot. `skip_batches` and `skip_ops` (pairs of CPU and operation) are what shrinking leaves out."""
+
+    def __init__(self, seed, mode="threads", batches=64, ops=128, piece=3000, cpus=15, skip_batches=(), skip_ops=(), cpu="max"):
+        self.seed, self.mode, self.batches, self.ops, self.piece, self.cpus, self.cpu = seed, mode, batches, ops, piece, cpus, cpu
+        self.skip_batches, self.skip_ops = set(skip_batches), set(skip_ops)
+
+    def params(self):
+        """struct params of fuzz.h."""
+        batches, ops = [0] * (BATCHES_MAX // 64), [0] * (CPUS * OPS_MAX // 64)
+        for b in self.skip_batches:
+            batches[b // 64] |= 1 << b % 64
+        for cpu, op in self.skip_ops:
+            ops[(cpu * OPS_MAX + op) // 64] |= 1 << op % 64
+        piece = self.piece if self.mode == "icount" else 0
+        head = [self.seed, self.batches, self.ops, piece, self.cpus]
+        return MARK + struct.pack(f"<{len(head) + len(batches) + len(ops)}Q", *head, *batches, *ops)
+
+    def write(self, path):
+        """The file for --replay."""
+        with open(path, "w", encoding="utf-8") as f:
+            for name in ("seed", "mode", "batches", "ops", "piece", "cpus", "cpu"):
+                f.write(f"{name} {getattr(self, name)}\n")
+            f.write("".join(f"skip-batch {b}\n" for b in sorted(self.skip_batches)))
+            f.write("".join(f"skip-op {c} {o}\n" for c, o in sorted(self.skip_ops)))
+
+    @staticmethod
+    def read(path):
+        """The case of a file that write() made; ValueError with the line otherwise."""
+        case = Case(0)
+        with open(path, encoding="utf-8") as f:
+            for n, line in enumerate(f, 1):
+                name, *values = line.split() or [""]
+                try:
+                    if name == "skip-batch":
+                        case.skip_batches.add(int(values[0]))
+                    elif name == "skip-op":
+                        case.skip_ops.add((int(values[0]), int(values[1])))
+                    elif name in ("mode", "cpu"):
+                        setattr(case, name, values[0])
+                    elif name in ("seed", "batches", "ops", "piece", "cpus"):
+                        setattr(case, name, int(values[0]))
+                    elif name and not name.startswith("#"):
+                        raise ValueError
+                except (ValueError, IndexError):
+                    raise ValueError(f"{path}:{n}: not understood: {line.rstrip()}") from None
+        return case
+
+
+def sh(*command):
+    """Run it in the tree's root; its output only when it fails."""
+    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        print(done.stdout[-3000:], file=sys.stderr)
+        raise RuntimeError(f"{os.path.basename(command[0])} failed")
+
+
+def build(cpu="max", engine=None):
+    """The packed image, with the test's name in it; `engine` is an ELF file, by default that of this tree."""
+    os.makedirs(OUT, exist_ok=True)
+    if engine is None:
+        engine = f"{OUT}/engine/engine.elf"
+        sh("make", "-s", "-j2", "-C", "engine", f"O={OUT}/engine")
+    sh("make", "-s", "-j2", "-C", "test/fuzz")
+    tag = os.getpid()
+    initrd, tree, packed = f"{OUT}/initrd", f"{OUT}/machine-{tag}.dtb", f"{OUT}/packed-{tag}"
+    with open(initrd, "wb") as f:
+        f.write(bytes(4096))
+    sh("qemu-system-aarch64", *MACHINE, "-cpu", cpu, "-machine", "dumpdtb=" + tree)
+    sh("tools/pack-image", "--engine", engine, "--kernel", f"{OUT}/host.img", "--initrd", initrd, "--dtb", tree, "--out", packed)
+    with open(packed, "rb") as f:
+        image = bytearray(f.read())
+    os.remove(tree)
+    os.remove(packed)
+    place = image.index(NAME_MARK) + len(NAME_MARK)
+    image[place : place + 5] = b"fuzz\0"
+    return image
+
+
+class Result:
+    """What a boot came to. `why` is None when it passed."""
+
+    def __init__(self, lines, why):
+        self.lines, self.why = lines, why
+        self.calls, self.exits, self.touches, self.smcs, self.batch = {}, {}, 0, 0, 0
+        for line in lines:
+            word, *rest = line.split() or [""]
+            if word == "failed-in-batch":
+                self.batch = int(rest[0], 16)
+            if len(rest) != 3 or word not in ("call", "exit", "touch", "smc", "batch"):
+                continue
+            a, b, n = (int(x, 16) for x in rest)
+            if word == "call":
+                self.calls[CALLS[a], b] = n
+            elif word == "exit":
+                self.exits[EXITS[a]] = n
+            elif word == "batch":
+                self.batch = a
+            else:
+                setattr(self, word + "es" if word == "touch" else "smcs", n)
+
+    def total(self):
+        """Calls in all."""
+        return sum(self.calls.values())
+
+
+def boot(image, case, seconds=600, plugin=None, on_line=None, below=None):
+    """Run one case; on_line gets each line of the console; `below` is how nice the machine is."""
+    place = image.index(MARK)
+    params = case.params()
+    image[place : place + len(params)] = params
+    path = f"{OUT}/image-{os.getpid()}"
+    with open(path, "wb") as f:
+        f.write(image)
+    command = ["nice", "-n", str(below)] if below else []
+    command += ["qemu-system-aarch64", *MACHINE, "-cpu", case.cpu, "-kernel", path, "-serial", "stdio"]
+    command += ICOUNT if case.mode == "icount" else ["-accel", "tcg,thread=multi"]
+    command += ["-plugin", plugin] if plugin else []
+    lines, late = [], []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as p:
+        timer = threading.Timer(seconds, lambda: (late.append(True), p.kill()))
+        timer.start()
+        for line in p.stdout:
+            lines.append(line.decode(errors="replace").rstrip())
+            if on_line:
+                on_line(lines[-1])
+            # A host that failed waits for ever, and so does an engine that panics.
+            if lines[-1] == "verdict: failed" or lines[-1].startswith("nie: panic"):
+                p.kill()
+        timer.cancel()
+    os.remove(path)
+    if late:
+        return Result(lines, f"no end after {seconds} s")
+    if "verdict: failed" in lines:
+        return Result(lines, next((x for x in reversed(lines) if " is 0x" in x), "a check failed"))
+    if "verdict: passed" in lines and p.returncode == 0:
+        return Result(lines, None)
+    return Result(lines, f"no verdict, QEMU's status {p.returncode}")
