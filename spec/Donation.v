@@ -1,10 +1,13 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 (* What the calls that add something share: checks on pages that the host hands over and on the place that they go
    to, and how pages change hands. Numbers of pages, unless a name says address. engine/core/state/checks.c, donate.c *)
-From Coq Require Import ZArith Bool.
+From Coq Require Import ZArith Bool List.
+From RecordUpdate Require Import RecordSet.
 From nie.generated Require Import Constants.
-From nie.spec Require Import State.
+From nie.spec Require Import Measure State.
+Import RecordSetNotations.
 Open Scope Z_scope.
+Open Scope list_scope.
 
 (** Checks. *)
 
@@ -70,3 +73,9 @@ Definition hand_over (v p count : Z) (o : Z -> owner) (a : state) : state := add
 Definition donate (v p count : Z) (o : Z -> owner) (a : state) : state := set_mode (p / 512) Split (hand_over v p count o a).
 (* IPA page x + i leads to page p + i. *)
 Definition mapped (v x : Z) (e : Z -> slot) (i : Z) (a : state) : state := set_slot v 3 (x + i) (e i) a.
+
+(* The build log of a VM goes on: spec/Measure.v. *)
+Definition measured (v : Z) (words : list Z) (a : state) : state := set_vm v (vm_at a v <| build_log ::= fun l => l ++ words |>) a.
+(* What is added to a VM that runs already is not measured. *)
+Definition measured_if_building (v : Z) (words : list Z) (a : state) : state :=
+  if vm_state (vm_at a v) =? NIE_VM_BUILDING then measured v words a else a.

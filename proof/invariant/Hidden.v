@@ -6,6 +6,7 @@ From nie.generated Require Import Constants.
 From nie.spec Require Import State.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning.
+From nie.proof.invariant Require Export Records.
 Open Scope Z_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
@@ -24,13 +25,13 @@ Record hidden (a : state) (p count : Z) (b : state) : Prop := {
   h_host : forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host;
   h_cfg : cfg b = cfg a;
   h_mode : forall g, mode_at b g = if g =? p / 512 then Split else mode_at a g;
-  h_root : forall v, root (vm_at b v) = root (vm_at a v) /\ vm_state (vm_at b v) = vm_state (vm_at a v);
+  h_records : same_records a b;
   h_slot : forall v l k, slot_at b v l k = slot_at a v l k;
   h_own : forall q, ~ given p count q -> own b q = own a q;
   h_kept : forall q, given p count q -> own b q = Engine;
 }.
 Arguments h_wf {a p count b}. Arguments h_count {a p count b}. Arguments h_host {a p count b}. Arguments h_cfg {a p count b}.
-Arguments h_mode {a p count b}. Arguments h_root {a p count b}. Arguments h_slot {a p count b}. Arguments h_own {a p count b}.
+Arguments h_mode {a p count b}. Arguments h_records {a p count b}. Arguments h_slot {a p count b}. Arguments h_own {a p count b}.
 Arguments h_kept {a p count b}.
 
 (* In the window between: what was there before and will be there after. *)
@@ -41,6 +42,9 @@ Context {a b : state} {p count : Z}.
 Hypothesis B : hidden a p count b.
 Notation W := (h_wf B).
 Notation C := (h_count B).
+
+Lemma h_root : forall v, root (vm_at b v) = root (vm_at a v) /\ vm_state (vm_at b v) = vm_state (vm_at a v).
+Proof. exact (same_root _ _ (h_records B)). Qed.
 
 Lemma given_host : forall q, given p count q -> in_ram a q = true /\ own a q = Host.
 Proof. intros q G. unfold given in G. pose proof C. replace q with (p + (q - p)) by lia. apply (h_host B). lia. Qed.
@@ -98,17 +102,31 @@ Proof.
   - intros v l k q H. rewrite (h_slot B) in H. destruct (wf_shared _ W _ _ _ _ H) as (L & R & E & U).
     rewrite h_ram. repeat split; auto. apply h_kept_own; auto. discriminate.
   - intros v l k H. rewrite (h_slot B) in H. destruct (wf_slot _ W _ _ _ H) as (H1 & H2 & H3 & H4 & H5 & H6).
-    destruct (h_root B v) as [_ ->]. repeat split; auto; try lia. intro L. destruct (H6 L) as [q Q]. exists q. now rewrite (h_slot B).
-  - intros v V. destruct (h_root B v) as [-> ->]. intro S. destruct (wf_root _ W v V S) as [R E].
+    destruct (h_root v) as [_ ->]. repeat split; auto; try lia. intro L. destruct (H6 L) as [q Q]. exists q. now rewrite (h_slot B).
+  - intros v V. destruct (h_root v) as [-> ->]. intro S. destruct (wf_root _ W v V S) as [R E].
     rewrite h_ram. split; auto. apply h_kept_own; auto. discriminate.
+  - exact (same_wf_vms (h_records B) (wf_v _ W)).
+  - apply (same_wf_vcpus (h_records B)); [apply (h_cfg B)| |apply (wf_u _ W)]. intros q v i [E|E]; rewrite E; apply h_kept_own; auto; discriminate.
+Qed.
+
+Lemma hidden_onto : onto a -> onto b.
+Proof.
+  intro O. assert (K : forall q o, own b q = o -> o <> Engine -> own a q = o).
+  { intros q o E N. rewrite <- (h_own B); auto. intro G. rewrite (h_kept B q G) in E. congruence. }
+  constructor; intros q v; rewrite h_ram.
+  - intros k R E. rewrite !(h_slot B). apply (on_data _ O); auto. apply K; auto. discriminate.
+  - intros k R E. rewrite !(h_slot B). apply (on_shared _ O); auto. apply K; auto. discriminate.
+  - intros l k R E. rewrite !(h_slot B). destruct (h_root v) as [-> _]. apply (on_table _ O); auto. apply K; auto. discriminate.
+  - intros i R E. rewrite (same_vcpu (h_records B)). apply (on_vcpu _ O); auto. apply K; auto. discriminate.
+  - intros i R E. rewrite (same_vcpu (h_records B)). apply (on_run _ O); auto. apply K; auto. discriminate.
 Qed.
 
 (** What is reached: the VMs' entries are as they were, the host's lose the pages. *)
 
-Lemma h_entry : forall v l k d, v <> 0 -> Aset b v l k d <-> Aset a v l k d.
+Lemma h_vm_entry : forall v l k d, v <> 0 -> Aset b v l k d <-> Aset a v l k d.
 Proof.
   intros v l k d V. split; (intros [(-> & _)|(j & -> & J & H)]; [lia|]); right; exists j; repeat split; auto; try lia;
-    destruct (h_root B j) as [E1 E2]; rewrite (h_slot B), E1, E2 in *; exact H.
+    destruct (h_root j) as [E1 E2]; rewrite (h_slot B), E1, E2 in *; exact H.
 Qed.
 
 Lemma h_root_entry : forall d, Aset a 0 0 0 d -> Aset b 0 0 0 d.

@@ -27,7 +27,7 @@ Record linked (c : state) (p n : Z) (N : Z -> Z -> Z -> Prop) (c' : state) : Pro
   l_wf : wf c;
   l_cfg : cfg c' = cfg c;
   l_mode : modes c' = modes c;
-  l_root : forall v, root (vm_at c' v) = root (vm_at c v) /\ vm_state (vm_at c' v) = vm_state (vm_at c v);
+  l_records : same_records c c';
   l_dec : forall v l k, N v l k \/ ~ N v l k;
   l_slot : forall v l k, ~ N v l k -> slot_at c' v l k = slot_at c v l k;
   l_was : forall v l k, N v l k -> forall t, slot_at c v l k <> ToTable t;
@@ -37,7 +37,7 @@ Record linked (c : state) (p n : Z) (N : Z -> Z -> Z -> Prop) (c' : state) : Pro
       mode_at c (q / 512) <> Unmapped;
   l_access : forall q, given p n q -> host_may_access c' q = host_may_access c q;
 }.
-Arguments l_wf {c p n N c'}. Arguments l_cfg {c p n N c'}. Arguments l_mode {c p n N c'}. Arguments l_root {c p n N c'}.
+Arguments l_wf {c p n N c'}. Arguments l_cfg {c p n N c'}. Arguments l_mode {c p n N c'}. Arguments l_records {c p n N c'}.
 Arguments l_dec {c p n N c'}. Arguments l_slot {c p n N c'}. Arguments l_was {c p n N c'}. Arguments l_is {c p n N c'}.
 Arguments l_own {c p n N c'}. Arguments l_free {c p n N c'}. Arguments l_access {c p n N c'}.
 
@@ -45,6 +45,9 @@ Section Linked.
 Context {c c' : state} {p n : Z} {N : Z -> Z -> Z -> Prop}.
 Hypothesis L : linked c p n N c'.
 Notation W := (l_wf L).
+
+Lemma l_root : forall v, root (vm_at c' v) = root (vm_at c v) /\ vm_state (vm_at c' v) = vm_state (vm_at c v).
+Proof. exact (same_root _ _ (l_records L)). Qed.
 
 Lemma l_ram : forall q, in_ram c' q = in_ram c q.
 Proof. intro q. unfold in_ram. now rewrite (l_cfg L). Qed.
@@ -81,7 +84,7 @@ Qed.
 Lemma l_slot_ok : forall v l k, slot_ok c' v l k.
 Proof.
   intros v l k. destruct (l_dec L v l k) as [H|H]; [now apply (l_is L)|]. unfold slot_ok. rewrite (l_slot L v l k H).
-  destruct (l_root L v) as [_ ->]. split.
+  destruct (l_root v) as [_ ->]. split.
   - destruct (slot_at c v l k) as [| |q|q|q|q] eqn:E; auto; rewrite ?l_ram.
     + destruct (wf_tab _ W _ _ _ _ E) as (? & ? & O). repeat split; auto. apply l_kept; auto; discriminate.
     + destruct (wf_blk _ W _ _ _ _ E) as (? & ? & O). repeat split; auto; rewrite ?l_ram; destruct (O j); auto. apply l_kept; auto; discriminate.
@@ -106,8 +109,10 @@ Proof.
   - intros v l k q H. pose proof (l_slot_ok v l k) as [K _]. now rewrite H in K.
   - intros v l k q H. pose proof (l_slot_ok v l k) as [K _]. now rewrite H in K.
   - intros v l k H. now apply (l_slot_ok v l k).
-  - intros v V S. destruct (l_root L v) as [E1 E2]. rewrite E1, l_ram. rewrite E2 in S. destruct (wf_root _ W v V S) as [R O].
+  - intros v V S. destruct (l_root v) as [E1 E2]. rewrite E1, l_ram. rewrite E2 in S. destruct (wf_root _ W v V S) as [R O].
     split; auto. apply l_kept; auto; discriminate.
+  - exact (same_wf_vms (l_records L) (wf_v _ W)).
+  - apply (same_wf_vcpus (l_records L)); [apply (l_cfg L)| |apply (wf_u _ W)]. intros q v i [E|E]; rewrite E; apply l_kept; auto; discriminate.
 Qed.
 
 (* More is reached, nothing less, when the entries led nowhere. *)
@@ -115,7 +120,7 @@ Lemma linked_sub : (forall v l k, N v l k -> valid (enc (slot_at c v l k)) = fal
 Proof.
   intros E v l k d [(-> & H)|(i & -> & I & H)].
   - left. split; auto. rewrite (l_cfg L), l_henc. exact H.
-  - right. exists i. split; auto. split; auto. destruct (l_root L i) as [-> ->]. destruct H as [H|(L1 & -> & V)]; auto. right. split; auto.
+  - right. exists i. split; auto. split; auto. destruct (l_root i) as [-> ->]. destruct H as [H|(L1 & -> & V)]; auto. right. split; auto.
     destruct (l_dec L i l k) as [K|K]; [now rewrite (E i l k K) in V|]. now rewrite (l_slot L i l k K).
 Qed.
 
@@ -127,12 +132,12 @@ Qed.
 (* Of other VMs, nothing changes; of this one, not the root. *)
 Lemma linked_other : forall v l k d, v <> 0 -> (forall l k, ~ N (v - 1) l k) -> Aset c v l k d -> Aset c' v l k d.
 Proof.
-  intros v l k d V E [(-> & _)|(i & -> & I & H)]; [lia|]. right. exists i. split; auto. split; auto. destruct (l_root L i) as [-> ->].
+  intros v l k d V E [(-> & _)|(i & -> & I & H)]; [lia|]. right. exists i. split; auto. split; auto. destruct (l_root i) as [-> ->].
   rewrite (l_slot L); auto. specialize (E l k). now replace (i + 1 - 1) with i in E by lia.
 Qed.
 Lemma linked_root : forall v d, v <> 0 -> Aset c v 0 0 d -> Aset c' v 0 0 d.
 Proof.
-  intros v d V [(-> & _)|(i & -> & I & H)]; [lia|]. right. exists i. split; auto. split; auto. destruct (l_root L i) as [-> ->].
+  intros v d V [(-> & _)|(i & -> & I & H)]; [lia|]. right. exists i. split; auto. split; auto. destruct (l_root i) as [-> ->].
   destruct H as [H|(? & _)]; [auto|lia].
 Qed.
 
@@ -158,19 +163,24 @@ Proof.
   - intros k R H. rewrite l_ram in R. destruct (given_dec p n q) as [G|G]; [specialize (ON q G); now rewrite H in ON|].
     rewrite (l_own L q G) in H. pose proof (on_shared _ O _ _ _ R H) as E. rewrite (l_slot L); auto. eapply PG; eauto.
   - intros l k R H. rewrite l_ram in R. destruct (given_dec p n q) as [G|G]; [specialize (ON q G); now rewrite H in ON|].
-    rewrite (l_own L q G) in H. destruct (l_root L v) as [-> _]. destruct (on_table _ O _ _ _ _ R H) as [E|E]; auto. right. now apply l_parent.
+    rewrite (l_own L q G) in H. destruct (l_root v) as [-> _]. destruct (on_table _ O _ _ _ _ R H) as [E|E]; auto. right. now apply l_parent.
+  - intros i R H. rewrite l_ram in R. destruct (given_dec p n q) as [G|G]; [specialize (ON q G); now rewrite H in ON|].
+    rewrite (l_own L q G) in H. rewrite (same_vcpu (l_records L)). now apply (on_vcpu _ O).
+  - intros i R H. rewrite l_ram in R. destruct (given_dec p n q) as [G|G]; [specialize (ON q G); now rewrite H in ON|].
+    rewrite (l_own L q G) in H. rewrite (same_vcpu (l_records L)). now apply (on_run _ O).
 Qed.
 
 (* The tables: the words of the entries, the tables that are new, and the rest as it was. *)
-Lemma linked_tables : forall m m', tables_hold c m ->
+Lemma linked_tables : forall m m', tables_hold c m -> (forall q v i, given p n q -> own c' q <> Vcpu v i) ->
   (forall q i v l k, in_ram c q = true -> own c' q = Table v l k -> is_word i = true -> given p n q \/ N v l (k * 512 + i) ->
      m' (q * 512 + i) = enc (slot_at c' v l (k * 512 + i))) ->
   (forall q i, engine_range c q -> is_word i = true -> m' (q * 512 + i) = m (q * 512 + i)) ->
   (forall q i v l k, in_ram c q = true -> own c q = Table v l k -> is_word i = true -> ~ N v l (k * 512 + i) ->
      m' (q * 512 + i) = m (q * 512 + i)) ->
+  (forall q i v k, in_ram c q = true -> own c q = Vcpu v k -> is_word i = true -> m' (q * 512 + i) = m (q * 512 + i)) ->
   tables_hold c' m'.
 Proof.
-  intros m m' T H1 H2 H3. pose proof (gibs_small _ W). pose proof (c_dev _ (wf_c _ W)). pose proof (c_ram _ (wf_c _ W)).
+  intros m m' T NV H1 H2 H3 H4. pose proof (gibs_small _ W). pose proof (c_dev _ (wf_c _ W)). pose proof (c_ram _ (wf_c _ W)).
   pose proof (c_tables _ (wf_c _ W)). constructor.
   - intros q v l k i R O I. rewrite l_ram in R. destruct (given_dec p n q) as [G|G]; [eapply H1; eauto|].
     destruct (l_dec L v l (k * 512 + i)) as [D|D]; [eapply H1; eauto|]. rewrite (l_own L q G) in O.
@@ -179,5 +189,8 @@ Proof.
   - intros j i J I. rewrite (l_cfg L), l_henc. rewrite l_gibs in J. rewrite H2; auto; [now apply (t_2 _ _ T)|]. unfold engine_range, level3_first in *. lia.
   - intros g i M I. apply l_managed in M. rewrite l_level3, l_henc. rewrite H2; auto; [now apply (t_3 _ _ T)|].
     pose proof (level3_range _ W _ M). unfold engine_range, level3_first in *. lia.
+  - intros q v i j R O I. rewrite l_ram in R. rewrite (same_saved (l_records L)).
+    destruct (given_dec p n q) as [G|G]; [now destruct (NV q v i G)|]. rewrite (l_own L q G) in O.
+    rewrite <- (t_saved _ _ T _ _ _ _ R O I). eapply H4; eauto.
 Qed.
 End Linked.

@@ -33,6 +33,7 @@ Proof.
   - intros j i J I. rewrite E; [now apply (t_2 _ _ T)| |auto]. left. apply host_table_range; auto. unfold level3_first. lia.
   - intros g i M I. rewrite E; [now apply (t_3 _ _ T)| |auto]. left. apply host_table_range; auto.
     pose proof (level3_range _ W _ M). unfold level3_first in *. lia.
+  - intros p v k j R O I. rewrite E; [eapply t_saved; eauto| |auto]. right. eauto 6.
 Qed.
 
 Lemma of_tables_untouched : forall a p, wf a -> of_tables a p -> in_ram a p = true /\ ~ touch (Aset a) p.
@@ -185,6 +186,12 @@ Proof.
       * symmetry. apply (h_henc3 B). unfold given. lia.
       * rewrite HE; [now apply (t_3 _ _ T0)|lia|]. intros _. unfold given. lia.
     + rewrite HE; [now apply (t_3 _ _ T0)|lia|]. intros _ K. apply E. rewrite Et3. f_equal. unfold given, is_word in *. lia.
+  - intros q v i j R O I. rewrite (h_ram B) in R. rewrite (same_saved (h_records B)).
+    assert (OA : own a q = Vcpu v i).
+    { destruct (given_dec p count q) as [Gv|Gv].
+      - rewrite (h_kept B q Gv) in O. discriminate.
+      - now rewrite (h_own B q Gv) in O. }
+    rewrite X; auto; [eapply t_saved; eauto|congruence|congruence].
 Qed.
 
 (** Closedness, on the way. *)
@@ -345,7 +352,7 @@ Proof.
     - rewrite <- Ew2. intros h3 X3. cbn beta. go. eauto. }
   intros u s (h3 & -> & X3). cbn beta. skip. eapply wp_dsb_same; [exact X3|]. intros h4 X4. cbn beta. w_bind.
   eapply wp_tlbi with (A := AB); [exact X4|now intros v l k d [E _]| | | |].
-  { intros v l k d N E. split; auto. now apply (h_entry B). }
+  { intros v l k d N E. split; auto. now apply (h_vm_entry B). }
   { intros d E. split; auto. now apply (h_root_entry B). }
   { exact closed_between. }
   intros h5 X5. cbn beta. w_bind. eapply wp_dsb; [exact X5|]. intros m h6 K X6. cbn beta. fold (kept_mem m) in K.
@@ -366,7 +373,7 @@ Proof.
     eapply (wp_page_write h0 a RAM); eauto using w2_word.
     + intro N. apply NT2. destruct N as (v & l & k & d & E & F). destruct (Z.eq_dec v 0) as [->|V].
       * exists 0, l, k, d. split; auto. apply leaf_between; auto. apply F.
-      * exists v, l, k, d. split; auto. now apply (h_entry B).
+      * exists v, l, k, d. split; auto. now apply (h_vm_entry B).
     + intros _. rewrite <- Ew2. unfold now, m', upd. now rewrite Z.eqb_refl.
     + rewrite <- Ew2, MW. discriminate.
     + rewrite <- Ew2. fold m'. intros h8 X9. w_bind. eapply wp_dsb_same; [exact X9|]. intros h9 X10. cbn beta. go.

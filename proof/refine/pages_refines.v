@@ -4,7 +4,7 @@ From Coq Require Import ZArith List Bool Lia.
 From nie.model Require Import Machine.
 From nie.spec Require Import State.
 From nie.lib Require Import World.
-From nie.proof.invariant Require Import Meaning Hidden Linked.
+From nie.proof.invariant Require Import Meaning Hidden Linked Adding.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.stage2 nie.generated.state.pages.
@@ -93,6 +93,7 @@ Hypothesis EMPTY : forall k, x <= k < x + count -> slot_at c vm 3 k = Empty.
 Hypothesis ENC : forall i, 0 <= i < count -> Z.lor (Z.lor ((p + i) * 4096) attributes) DESC_PAGE = enc (slot_at c' vm 3 (x + i)).
 (* New owners of the pages are not tables. *)
 Hypothesis NT : forall q v l k, given p count q -> own c' q <> Table v l k.
+Hypothesis NV : forall q v k, given p count q -> own c' q <> Vcpu v k.
 Hypothesis O : onto c.
 
 Definition descriptors (i : Z) : Z := enc (slot_at c' vm 3 (x + i)).
@@ -118,6 +119,7 @@ Proof.
   - intros q i R I. rewrite F by auto. destruct (Z.eqb_spec q t) as [->|]; auto. rewrite (wf_engine _ W) in OT by exact R. discriminate.
   - intros q i v l k R E I D. rewrite F by auto. destruct ((q =? t) && (x mod 512 <=? i) && (i <? x mod 512 + count)) eqn:B; auto.
     exfalso. apply D. apply HN. assert (q = t) by lia. subst q. rewrite OT in E. injection E as <- <- <-. lia.
+  - intros q i v k R E I. rewrite F by auto. destruct (Z.eqb_spec q t) as [->|]; auto. congruence.
 Qed.
 
 Lemma map_same_valid : forall m, tables_hold c m -> forall q i, is_word i = true -> Machine.valid (m (q * 512 + i)) = true ->
@@ -171,3 +173,70 @@ Proof.
   - intros u s (h2 & -> & X3). w_bind. eapply wp_dsb_same; [exact X3|]. intros h3 X4. cbn beta. go. now apply (H h3).
 Qed.
 End Map.
+
+(** One entry is written: a block, or a table that is in order already. *)
+
+Section One.
+Variables (c c' : state) (h0 : Machine.hw) (gl : globals) (vm l k p count t : Z).
+Hypothesis L : linked c p count (one_entry vm l k) c'.
+Hypothesis RAM : ram h0 = ram_of c.
+Hypothesis ENG : engine h0 = engine_of c.
+Hypothesis RT : in_ram c t = true.
+Hypothesis OT : own c t = Table vm l (k / 512).
+Hypothesis UNIQUE : forall q, in_ram c q = true -> own c q = Table vm l (k / 512) -> q = t.
+Hypothesis EMPTY : slot_at c vm l k = Empty.
+Hypothesis NT : forall q, given p count q -> own c' q <> Table vm l (k / 512).
+Hypothesis NV : forall q v k, given p count q -> own c' q <> Vcpu v k.
+Notation W := (l_wf L).
+Notation word := (t * 512 + k mod 512).
+Notation new := (enc (slot_at c' vm l k)).
+
+Lemma one_word : is_word (k mod 512) = true.
+Proof. unfold is_word. lia. Qed.
+
+Lemma one_tables : forall m, tables_hold c m ->
+  (forall q i v l k, is_word i = true -> given p count q -> own c' q = Table v l k -> m (q * 512 + i) = enc (slot_at c' v l (k * 512 + i))) ->
+  tables_hold c' (upd m word new).
+Proof.
+  intros m TH Z0.
+  assert (F : forall q i, is_word i = true -> q <> t \/ i <> k mod 512 -> upd m word new (q * 512 + i) = m (q * 512 + i)).
+  { intros q i I N. unfold upd. destruct (Z.eqb_spec (q * 512 + i) word) as [E|E]; auto. apply word_inj in E as [-> ->]; auto using one_word. now destruct N. }
+  assert (KT : ~ given p count t).
+  { intro G. destruct (l_free L t G) as (_ & [E|E] & _); rewrite E in OT; discriminate. }
+  apply (linked_tables L m); auto.
+  - intros q i v l' k' R E I [G|(-> & -> & D)].
+    + rewrite F by (auto; left; intros ->; auto). now apply Z0.
+    + assert (K' : k' = k / 512 /\ i = k mod 512) by (unfold is_word in I; lia). destruct K' as [-> ->].
+      assert (q = t).
+      { destruct (given_dec p count q) as [G|G]; [now destruct (NT q G)|]. apply UNIQUE; auto. now rewrite <- (l_own L q G). }
+      subst q. unfold upd. rewrite Z.eqb_refl. now replace (k / 512 * 512 + k mod 512) with k by lia.
+  - intros q i R I. apply F; auto. left. intros ->. rewrite (wf_engine _ W) in OT by exact R. discriminate.
+  - intros q i v l' k' R E I D. apply F; auto. destruct (Z.eq_dec q t) as [->|]; auto. right. intros ->. apply D.
+    rewrite OT in E. injection E as <- <- <-. repeat split; auto. lia.
+  - intros q i v j R E I. apply F; auto. left. intros ->. congruence.
+Qed.
+
+Lemma one_wp : forall m h (Q : unit -> mach globals Machine.hw -> Prop) d w,
+  world h0 (Aset c) (Aset c) m (now m) h -> tables_hold c m ->
+  (forall q i v l k, is_word i = true -> given p count q -> own c' q = Table v l k -> m (q * 512 + i) = enc (slot_at c' v l (k * 512 + i))) ->
+  d = new -> w = k mod 512 ->
+  (forall h', let m' := upd m word new in world h0 (Aset c') (Aset c') m' (now m') h' -> tables_hold c' m' -> Q tt (Mach gl h')) ->
+  wp (page_write t w d ;;; dsb_ish ;;; ret tt) Q (Mach gl h).
+Proof.
+  intros m h Q d w X TH Z0 -> -> H. pose proof (one_tables m TH Z0) as T'. cbn zeta in H.
+  assert (MW : m word = 0).
+  { rewrite (t_vm _ _ TH _ _ _ _ _ RT OT one_word). replace (k / 512 * 512 + k mod 512) with k by lia. now rewrite EMPTY. }
+  set (m' := upd m word new) in *.
+  assert (X2 : world h0 (Aset c') (Aset c') m (now m') h).
+  { eapply grow_linked; eauto.
+    - intros v l' k' (-> & -> & ->). now rewrite EMPTY.
+    - intros q i I VM. unfold m', upd. destruct (Z.eqb_spec (q * 512 + i) word) as [E|E]; auto. rewrite E, MW in VM. discriminate. }
+  assert (RAM' : ram h0 = ram_of c') by (rewrite RAM; unfold ram_of; now rewrite (l_cfg L)).
+  w_bind. eapply (wp_page_write h0 c' RAM'); eauto using one_word.
+  - now rewrite (l_ram L).
+  - apply (kept_untouched _ (linked_wf L)); [now rewrite (l_ram L)|]. now rewrite (l_kept L _ _ OT).
+  - intros _. unfold now, m', upd. now rewrite Z.eqb_refl.
+  - rewrite MW. discriminate.
+  - fold m'. intros h3 X3. cbn beta. w_bind. eapply wp_dsb_same; [exact X3|]. intros h4 X4. cbn beta. go. now apply (H h4).
+Qed.
+End One.
