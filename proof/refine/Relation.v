@@ -175,6 +175,15 @@ Ltac wraps := repeat match goal with
   end.
 Ltac w_load := eapply wp_load1; [reflexivity | try arith | cbn beta; cfgs].
 Ltac w_store := eapply wp_store1; [reflexivity | try arith | cbn beta].
+(* The word of a page, however the C writes its number. *)
+Ltac w_index e := match goal with
+  | |- wp (page_read _ ?j) _ _ => replace j with e by (wraps; lia)
+  | |- wp (page_write _ ?j _) _ _ => replace j with e by (wraps; lia)
+  end.
+(* The C's test is the one of [spec], whichever way round; what is left: the two ways to go on. *)
+Ltac w_same spec := match goal with
+  | |- context [?u =? ?v] => destruct (Z.eqb_spec u v), spec; try (exfalso; lia); cbn [negb]
+  end.
 (* Steps that need no thought. *)
 Ltac w_step := match goal with
   | |- wp (bind _ _) _ _ => w_bind

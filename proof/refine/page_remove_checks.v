@@ -109,8 +109,7 @@ Proof.
     (P := fun r s => exists h, s = Mach gl0 h /\ world h0 A A m0 (now m0) h /\ r = all); try lia.
   - exists h. split; [auto|]. split; [auto|]. split; [intro; lia|]. rewrite Z.sub_0_r. reflexivity.
   - intros i u s I (h1 & -> & X1 & F & AL). skip.
-    rewrite (wrap32 i), wrap32 by lia.
-    eapply read_entry with (v := v) (l := 3) (k := x / 512); eauto using table_private; [lia|]. intros h2 X2. cbn beta.
+    w_index (x mod 512 + i). eapply read_entry with (v := v) (l := 3) (k := x / 512); eauto using table_private; [lia|]. intros h2 X2. cbn beta.
     replace (x / 512 * 512 + (x mod 512 + i)) with (x + i) by lia.
     skip. w_known desc_valid_run. destruct (leaf_entry v (x + i)) as [LV LF]. rewrite LV.
     replace (Z.to_nat (count - i)) with (S (Z.to_nat (count - (i + 1)))) in AL by lia. cbn [pages_from] in AL.
@@ -122,10 +121,9 @@ Proof.
       - rewrite Z.add_0_r in *. unfold first_of. rewrite P. destruct (LF p eq_refl) as [-> ?]. split; auto. lia.
       - split; [apply F; lia|]. unfold first_of. destruct (page_at a v x) as [q|] eqn:Px; [|lia].
         destruct (leaf_entry v x) as [_ L0]. destruct (L0 q Px). lia. }
-    destruct F' as [F' FB]. rewrite <- F'. rewrite wrap64 by lia.
-    destruct (Z.eqb_spec p (first_of a v x + i)); cbn [negb]; go.
-    + exists h2. split; [auto|]. split; [auto|]. split; [intro; auto|]. exact AL.
-    + exists h2. auto.
+    destruct F' as [F' FB]. rewrite <- F'. wraps. w_same (Z.eqb_spec p (first_of a v x + i)).
+    + go. exists h2. split; [auto|]. split; [auto|]. split; [intro; auto|]. exact AL.
+    + go. exists h2. auto.
   - intros u s (h1 & -> & X1 & _ & AL). rewrite Z.sub_diag in AL. cbn in AL. go. rewrite <- AL. auto.
   - intros r s (h1 & -> & X1 & ->). go. auto.
 Qed.

@@ -119,17 +119,18 @@ Proof.
     assert (p = t) by (unfold is_word in I; lia). congruence.
 Qed.
 
-Lemma spend_loop : forall h (Q : unit -> mach globals Machine.hw -> Prop), world h0 (Aset a) (Aset a) m0 (now m0) h ->
+Lemma spend_loop : forall index h (Q : unit -> mach globals Machine.hw -> Prop), world h0 (Aset a) (Aset a) m0 (now m0) h ->
+  (forall i, 0 <= i < count -> index i = x mod 512 + i) ->
   (forall h', world h0 (Aset a) (Aset a) (spent_mem count) (now m0) h' -> Q tt (Mach gl0 h')) ->
   wp (loop 0 count tt (fun i _ =>
-      page_write t (wrap U32 (x mod 512 + (wrap U32 i))) DESC_SPENT ;;;
+      page_write t (index i) DESC_SPENT ;;;
       ret tt)) Q (Mach gl0 h).
 Proof.
-  intros h Q X0 H. destruct table_t as [RT OT].
+  intros index h Q X0 AT H. destruct table_t as [RT OT].
   apply wp_loop with (I := fun i _ s => exists h, s = Mach gl0 h /\ world h0 (Aset a) (Aset a) (spent_mem i) (now m0) h); try lia.
   - exists h. split; auto. eapply world_mem; eauto. intros. unfold spent_mem.
     destruct (Z.leb_spec at0 (p * 512 + i)), (Z.ltb_spec (p * 512 + i) (at0 + 0)); cbn; auto; lia.
-  - intros i u s I (h1 & -> & X1). rewrite (wrap32 i), wrap32 by lia. w_bind.
+  - intros i u s I (h1 & -> & X1). rewrite AT by lia. w_bind.
     assert (IW : is_word (x mod 512 + i) = true) by (unfold is_word; lia).
     eapply (wp_page_write h0 a RAM); eauto.
     + apply kept_untouched; auto. now rewrite OT.
@@ -214,7 +215,7 @@ Proof.
       exfalso. unfold is_word in J. assert (p = q) by lia. subst p. auto. }
     intros gl1 m2 h3 G1 O1 X3 T3. cbn beta. go. apply H. exists gl1, h3, m2. rewrite NX.
     split; [auto|]. split; [auto|]. split; [auto|]. split; [auto|]. now apply only_trans with gl.
-  - change (GRANULE_SHARED =? GRANULE_SHARED) with true. cbn iota.
+  - change (GRANULE_SHARED =? GRANULE_SHARED) with true. cbn [negb]. cbn iota.
     w_bind. eapply release_wp with (a := b i); eauto; [apply Wb|]. intros gl1 G1 O1. cbn beta. fold (give vm q (b i)) in G1. go.
     assert (T1 : tables_hold (give vm q (b i)) m).
     { apply give_tables_shown; auto. unfold State.host_may_access. now rewrite RQ, OQ, OQ0. }
@@ -269,7 +270,7 @@ Proof.
   assert (FF : frame (enc (slot_at a vm 3 x)) = first_of a vm x /\ 0 < first_of a vm x < 2 ^ 27).
   { destruct (leaf_entry _ W vm x) as [_ L]. specialize (P 0 ltac:(lia)). rewrite !Z.add_0_r in P. now apply L. }
   destruct FF as [-> FB]. set (first := first_of a vm x) in *.
-  skip. eapply spend_loop with (a := a) (h0 := h) (x := x) (first := first) (count := count) (t := t); eauto. intros h3 X3. cbn beta.
+  skip. eapply spend_loop with (a := a) (h0 := h) (x := x) (first := first) (count := count) (t := t); eauto; [intros; wraps; lia|]. intros h3 X3. cbn beta.
   skip. eapply flush_wp with (a := a) (h0 := h) (x := x) (first := first) (count := count) (t := t); eauto. intros m4 h4 X4 T4. cbn beta.
   skip. eapply wp_ic; eauto. intros h5 X5. cbn beta. skip. eapply wp_dsb_same; eauto. intros h6 X6. cbn beta. skip.
   eapply wp_loop with (I := fun i _ s => holds a h gl vm x first count i s); try lia.
