@@ -121,6 +121,8 @@ static void save_vcpu(uint32_t cpu, struct pfn context)
 	fp_save(context, CTX_FP);
 	/* The host must not find the VM's vectors: VCPU_RUN returns them zeroed. */
 	fp_zero();
+	/* No store is on its way while the lock is free: whatever the page becomes, no walker meets an old one. */
+	dsb_ish();
 }
 
 void enter_vcpu(uint32_t cpu, uint32_t vm, uint32_t vcpu)
