@@ -71,26 +71,41 @@ Qed.
 Lemma place1 : forall d i, 0 <= i < d -> place [d] [i] 0 = Some i.
 Proof. intros d i I. cbn [place]. replace ((0 <=? i) && (i <? d)) with true by lia. reflexivity. Qed.
 
-(** Global objects that no invariant speaks of. *)
+(** Global objects that no invariant speaks of: registers and inputs of this CPU, and where CPUs start. *)
 
 Definition quiet_var (g : gvar) : bool := match g with
-  | cpus_x | cpus_host_x | cpus_host_sysreg | cpus_in | cpus_entry | cpus_argument | cpus_started
-  | vcpus_pending | vcpus_syndrome | lasts_vcpu => true
+  | cpus_x | cpus_host_x | cpus_host_sysreg | cpus_in | cpus_entry | cpus_argument | cpus_started => true
   | _ => false end.
-Definition only_quiet (gl gl' : globals) : Prop := forall g, quiet_var g = false -> field g gl' = field g gl.
-Lemma oq_refl : forall gl, only_quiet gl gl.
-Proof. intros gl g _. reflexivity. Qed.
-Lemma oq_trans : forall a b c, only_quiet a b -> only_quiet b c -> only_quiet a c.
-Proof. intros a b c H H' g G. rewrite H', H; auto. Qed.
-Lemma oq_at : forall gl gl' g i, only_quiet gl gl' -> quiet_var g = false -> at1 g gl' i = at1 g gl i.
-Proof. intros gl gl' g i H S. unfold at1. now rewrite H. Qed.
+Definition own_word (cpu : Z) (g : gvar) (k : Z) : bool := match g with
+  | cpus_x | cpus_host_x => k / 31 =? cpu
+  | cpus_host_sysreg => k / 28 =? cpu
+  | cpus_in => k / 10 =? cpu
+  | cpus_entry | cpus_argument | cpus_started => true
+  | _ => false end.
+Record only_quiet (cpu : Z) (gl gl' : globals) : Prop := {
+  oq_field : forall g, quiet_var g = false -> field g gl' = field g gl;
+  oq_word : forall g k, own_word cpu g k = false -> at1 g gl' k = at1 g gl k;
+}.
+Lemma oq_refl : forall c gl, only_quiet c gl gl.
+Proof. split; reflexivity. Qed.
+Lemma oq_trans : forall c x y z, only_quiet c x y -> only_quiet c y z -> only_quiet c x z.
+Proof. intros c x y z [A B] [A' B']. split; intros; [rewrite A', A|rewrite B', B]; auto. Qed.
+Lemma oq_at : forall c gl gl' g i, only_quiet c gl gl' -> quiet_var g = false -> at1 g gl' i = at1 g gl i.
+Proof. intros c gl gl' g i H S. unfold at1. now rewrite (oq_field _ _ _ H). Qed.
+Lemma oq_put : forall c g k v gl, quiet_var g = true -> own_word c g k = true -> only_quiet c gl (put1 g k v gl).
+Proof.
+  intros c g k v gl S W. split.
+  - intros g' N. apply field_set_other. intros ->. congruence.
+  - intros g' j N. rewrite at_put by (destruct g; auto; discriminate). destruct (gvar_dec g' g) as [->|]; auto.
+    destruct (Z.eqb_spec j k) as [->|]; auto. congruence.
+Qed.
 
 Section Keeps.
-Variables (gl0 : globals) (hw0 : Machine.hw) (A : aset) (V : Z -> Z -> Prop) (fine : (Z -> Z) -> Prop).
+Variables (cpu : Z) (gl0 : globals) (hw0 : Machine.hw) (A : aset) (V : Z -> Z -> Prop) (fine : (Z -> Z) -> Prop).
 Hypothesis FV : forall m, fine m -> forall w d, now m w d -> V w d.
 
 Definition inv (s : mach globals Machine.hw) : Prop :=
-  only_quiet gl0 (glob s) /\ steady hw0 (hw s) /\ exists m, fine m /\ here A m V (hw s).
+  only_quiet cpu gl0 (glob s) /\ steady hw0 (hw s) /\ exists m, fine m /\ here A m V (hw s).
 Definition keeps {X} (c : M (mach globals Machine.hw) X) (P : X -> Prop) : Prop :=
   forall s, inv s -> wp c (fun r s' => inv s' /\ P r) s.
 Definition any {X} (_ : X) : Prop := True.
@@ -128,22 +143,27 @@ Lemma k_load : forall g is k, place (dims g) is 0 = Some k ->
   keeps (load g is) (fun r => quiet_var g = false -> r = Map.get (field g gl0) k).
 Proof.
   intros g is k E [gl h] I. eapply wp_known; [unfold load; rewrite E; reflexivity|]. split; auto.
-  intro S. destruct I as [O _]. cbn [glob] in *. now rewrite O.
+  intro S. destruct I as [O _]. cbn [glob] in *. now rewrite (oq_field _ _ _ O).
 Qed.
 Lemma k_load1 : forall g d i, dims g = [d] -> 0 <= i < d -> keeps (load g [i]) (fun r => quiet_var g = false -> r = at1 g gl0 i).
 Proof. intros g d i E I. apply (k_load g [i] i). rewrite E. now apply place1. Qed.
 Lemma k_load2 : forall g d e i j, dims g = [d; e] -> 0 <= i < d -> 0 <= j < e -> keeps (load g [i; j]) any.
 Proof. intros g d e i j E I J. eapply k_any, k_load. rewrite E. now apply place2. Qed.
 
-Lemma k_store : forall g is k v, place (dims g) is 0 = Some k -> quiet_var g = true -> keeps (store g is v) any.
+Lemma k_store : forall g is k v, place (dims g) is 0 = Some k -> quiet_var g = true -> own_word cpu g k = true -> keeps (store g is v) any.
 Proof.
-  intros g is k v E S [gl h] (O & T & M). eapply wp_known; [unfold store; rewrite E; reflexivity|]. split; [|exact Logic.I].
-  cbn [glob hw] in *. split; [|split; auto]. eapply oq_trans; eauto. intros g' N. apply field_set_other. intros ->. congruence.
+  intros g is k v E S W [gl h] (O & T & M). eapply wp_known; [unfold store; rewrite E; reflexivity|]. split; [|exact Logic.I].
+  cbn [glob hw] in *. split; [|split; auto]. eapply oq_trans; [exact O|]. now apply oq_put.
 Qed.
-Lemma k_store1 : forall g d i v, dims g = [d] -> 0 <= i < d -> quiet_var g = true -> keeps (store g [i] v) any.
-Proof. intros g d i v E I S. eapply k_store; eauto. rewrite E. now apply place1. Qed.
-Lemma k_store2 : forall g d e i j v, dims g = [d; e] -> 0 <= i < d -> 0 <= j < e -> quiet_var g = true -> keeps (store g [i; j] v) any.
-Proof. intros g d e i j v E I J S. eapply k_store; eauto. rewrite E. now apply place2. Qed.
+Lemma k_store1 : forall g d i v, dims g = [d] -> 0 <= i < d -> quiet_var g = true -> own_word cpu g i = true -> keeps (store g [i] v) any.
+Proof. intros g d i v E I S W. eapply k_store; eauto. rewrite E. now apply place1. Qed.
+Lemma k_store2 : forall g d e j v, dims g = [d; e] -> 0 <= cpu < d -> 0 <= j < e -> quiet_var g = true ->
+  match g with cpus_x | cpus_host_x => 31 | cpus_host_sysreg => 28 | cpus_in => 10 | _ => 0 end = e -> keeps (store g [cpu; j] v) any.
+Proof.
+  intros g d e j v E I J S W. eapply k_store; eauto; [rewrite E; now apply place2|].
+  assert (D : (cpu * e + j) / e = cpu) by (rewrite Z.add_comm, Z.div_add, Z.div_small; lia).
+  destruct g; try discriminate S; subst e; cbn [own_word]; try (rewrite D; lia); try lia; auto.
+Qed.
 
 (** Primitives. *)
 

@@ -34,22 +34,22 @@ Create HintDb quiet discriminated.
 #[export] Hint Constants Opaque : quiet.
 Ltac q_leaf := solve [auto with quiet nocore].
 Ltac q_load := first [eapply k_load1; [reflexivity | q_arith] | eapply k_any, k_load1; [reflexivity | q_arith] | eapply k_load2; [reflexivity | q_arith | q_arith]].
-Ltac q_store := first [eapply k_store1; [reflexivity | q_arith | reflexivity] | eapply k_store2; [reflexivity | q_arith | q_arith | reflexivity]].
+Ltac q_store := first [eapply k_store1; [reflexivity | q_arith | reflexivity | reflexivity] | eapply k_store2; [reflexivity | q_arith | q_arith | reflexivity | reflexivity]].
 Ltac q_step := cbn beta iota; lazymatch goal with
-  | |- keeps _ _ _ _ _ (bind (ret _) _) _ => apply k_let
-  | |- keeps _ _ _ _ _ (bind (load _ _) _) _ => eapply k_bind; [q_load | let H := fresh "L" in intros ? H]
-  | |- keeps _ _ _ _ _ (bind (store _ _ _) _) _ => eapply k_bind; [q_store | intros ? _]
-  | |- keeps _ _ _ _ _ (bind (if ?b then _ else _) _) _ => eapply k_bind with (P := any); [destruct b | intros ? _]
-  | |- keeps _ _ _ _ _ (bind (loop _ _ _ _) _) _ => eapply k_bind; [eapply k_loop with (I := any); [q_arith | exact Logic.I | let H := fresh "R" in intros ? ? H _] | intros ? _]
-  | |- keeps _ _ _ _ _ (bind (sysreg_read _) _) _ => eapply k_bind; [apply k_sysreg_read | intros ? _]
-  | |- keeps _ _ _ _ _ (bind (sysreg_write _ _) _) _ => eapply k_bind; [apply k_sysreg_write; q_arith | intros ? _]
-  | |- keeps _ _ _ _ _ (bind _ _) _ => eapply k_bind with (P := any); [q_leaf | intros ? _]
-  | |- keeps _ _ _ _ _ (if ?b then _ else _) _ => destruct b
-  | |- keeps _ _ _ _ _ (ret _) any => apply k_ret; exact Logic.I
-  | |- keeps _ _ _ _ _ (load _ _) any => q_load
-  | |- keeps _ _ _ _ _ (store _ _ _) any => q_store
-  | |- keeps _ _ _ _ _ (sysreg_write _ _) any => apply k_sysreg_write; q_arith
-  | |- keeps _ _ _ _ _ _ _ => q_leaf
+  | |- keeps _ _ _ _ _ _ (bind (ret _) _) _ => apply k_let
+  | |- keeps _ _ _ _ _ _ (bind (load _ _) _) _ => eapply k_bind; [q_load | let H := fresh "L" in intros ? H]
+  | |- keeps _ _ _ _ _ _ (bind (store _ _ _) _) _ => eapply k_bind; [q_store | intros ? _]
+  | |- keeps _ _ _ _ _ _ (bind (if ?b then _ else _) _) _ => eapply k_bind with (P := any); [destruct b | intros ? _]
+  | |- keeps _ _ _ _ _ _ (bind (loop _ _ _ _) _) _ => eapply k_bind; [eapply k_loop with (I := any); [q_arith | exact Logic.I | let H := fresh "R" in intros ? ? H _] | intros ? _]
+  | |- keeps _ _ _ _ _ _ (bind (sysreg_read _) _) _ => eapply k_bind; [apply k_sysreg_read | intros ? _]
+  | |- keeps _ _ _ _ _ _ (bind (sysreg_write _ _) _) _ => eapply k_bind; [apply k_sysreg_write; q_arith | intros ? _]
+  | |- keeps _ _ _ _ _ _ (bind _ _) _ => eapply k_bind with (P := any); [q_leaf | intros ? _]
+  | |- keeps _ _ _ _ _ _ (if ?b then _ else _) _ => destruct b
+  | |- keeps _ _ _ _ _ _ (ret _) any => apply k_ret; exact Logic.I
+  | |- keeps _ _ _ _ _ _ (load _ _) any => q_load
+  | |- keeps _ _ _ _ _ _ (store _ _ _) any => q_store
+  | |- keeps _ _ _ _ _ _ (sysreg_write _ _) any => apply k_sysreg_write; q_arith
+  | |- keeps _ _ _ _ _ _ _ _ => q_leaf
   end.
 Ltac quiet := repeat q_step.
 #[export] Hint Resolve k_sysreg_read k_counter k_gicr_read k_gicr_write k_firmware k_firmware_on k_isb k_lock k_unlock k_fp_zero k_tlbi k_tlbi_local : quiet.
@@ -57,9 +57,9 @@ Ltac quiet := repeat q_step.
 #[export] Hint Extern 1 (0 <= _ < 512) => q_arith : quiet.
 
 Section Quiet.
-Variables (gl0 : globals) (hw0 : Machine.hw) (A : aset) (V : Z -> Z -> Prop) (fine : (Z -> Z) -> Prop).
+Variables (cpu : Z) (gl0 : globals) (hw0 : Machine.hw) (A : aset) (V : Z -> Z -> Prop) (fine : (Z -> Z) -> Prop).
 Hypothesis FV : forall m, fine m -> forall w d, now m w d -> V w d.
-Notation keeps := (keeps gl0 hw0 A V fine).
+Notation keeps := (keeps cpu gl0 hw0 A V fine).
 
 Lemma q_dsb : keeps dsb_ish any.
 Proof. now apply k_dsb. Qed.
@@ -151,7 +151,6 @@ Hint Resolve q_id : quiet.
 (** What the engine keeps of one CPU. *)
 
 Section Cpu.
-Variable cpu : Z.
 Hypothesis C : 0 <= cpu < 8.
 
 Lemma q_gpr_read : forall r, 0 <= r -> keeps (gpr_read cpu r) any.
@@ -208,6 +207,9 @@ Hypothesis XT : ~ touch A context.
 Lemma q_page_read : forall i, 0 <= i < 512 -> keeps (page_read context i) any.
 Proof. intros i I. apply k_page_read; auto. unfold is_word. lia. Qed.
 Hint Resolve q_page_read : quiet.
+Lemma q_load_general : keeps (load_general cpu context) any.
+Proof. unfold load_general. quiet. Qed.
+Hint Resolve q_load_general : quiet.
 Lemma q_load_vcpu : keeps (load_vcpu cpu context) any.
 Proof. unfold load_vcpu. quiet. eapply k_bind; [apply k_fp_load; auto|intros; quiet]. Qed.
 
@@ -215,7 +217,102 @@ Hypothesis XF : free_page V fine context.
 Lemma q_page_write : forall i v, 0 <= i < 512 -> keeps (page_write context i v) any.
 Proof. intros i v I. apply k_page_write; auto. unfold is_word. lia. Qed.
 Hint Resolve q_page_write : quiet.
+Lemma q_save_general : keeps (save_general cpu context) any.
+Proof. unfold save_general. quiet. Qed.
+Hint Resolve q_save_general : quiet.
 Lemma q_save_vcpu : keeps (save_vcpu cpu context) any.
 Proof. unfold save_vcpu. quiet. eapply k_bind; [apply k_fp_save; auto; q_consts; lia|intros; quiet]. Qed.
+
+(** VCPU_RUN's look at the list registers. *)
+
+Lemma q_lr_ok : forall lr, keeps (lr_ok lr) any.
+Proof. intros. unfold lr_ok. quiet. Qed.
+Lemma q_lr_same : forall a b, keeps (lr_same a b) any.
+Proof. intros. unfold lr_same. quiet. Qed.
+Hint Resolve q_lr_ok q_lr_same : quiet.
+Definition any_end {X Y} (o : outcome X Y) : Prop := match o with Next _ => True | Return _ => True end.
+Lemma q_all_lrs : keeps (all_lrs_ok cpu) any.
+Proof.
+  unfold all_lrs_ok. eapply k_bind with (P := any_end).
+  - eapply k_loop_ret with (I := any) (P := any); [q_arith|exact Logic.I|]. intros i a R _. quiet; try (apply k_ret; exact Logic.I).
+    eapply k_bind with (P := any_end).
+    + eapply k_loop_ret with (I := any) (P := any); [lia|exact Logic.I|]. intros j b R' _. quiet; apply k_ret; exact Logic.I.
+    + intros [x|x] _; apply k_ret; exact Logic.I.
+  - intros [x|x] _; quiet.
+Qed.
+
+(** The host's SMCs. *)
+
+Hypothesis CPUS : at1 config_word gl0 MAN_CPUS <= 8.
+Hypothesis DEVICES : 0 <= at1 config_word gl0 MAN_DEVICES <= 8.
+Hypothesis PAGES : at1 config_word gl0 MAN_RAM_PAGES <= GRANULES_MAX.
+
+Lemma q_any_vm : keeps any_vm any.
+Proof.
+  unfold any_vm. eapply k_bind with (P := any_end).
+  - eapply k_loop_ret with (I := any) (P := any); [q_arith|exact Logic.I|]. intros i a R _. quiet; apply k_ret; exact Logic.I.
+  - intros [x|x] _; quiet.
+Qed.
+Lemma q_cpu_on : forall t e x, 0 <= t -> keeps (host_cpu_on t e x) any.
+Proof.
+  intros t e x T. unfold host_cpu_on. eapply k_bind; [q_load|]. intros n N. cbn beta. specialize (N eq_refl).
+  destruct (Z.leb_spec n t); quiet.
+Qed.
+Lemma q_features : forall f, keeps (host_features f) any.
+Proof. intros. unfold host_features. quiet. Qed.
+Hint Resolve q_any_vm q_features : quiet.
+Lemma q_system : forall f, keeps (host_system f) any.
+Proof. intros. unfold host_system. quiet. Qed.
+Hint Resolve q_system : quiet.
+Lemma q_index : keeps (index 8 cpu) (fun c => c = cpu).
+Proof. now apply k_index. Qed.
+
+(** The host's aborts. *)
+
+Lemma q_exists : forall p, keeps (granule_exists p) (fun r => r <> 0 -> 0 <= wrap U64 (p - at1 config_word gl0 MAN_RAM_BASE) < GRANULES_MAX).
+Proof.
+  intro p. unfold granule_exists. eapply k_bind; [q_load|]. intros b B. cbn beta. specialize (B eq_refl). subst b.
+  eapply k_bind with (P := fun t => t = true -> 0 <= wrap U64 (p - at1 config_word gl0 MAN_RAM_BASE) < GRANULES_MAX).
+  - destruct (_ <=? p); [|apply k_ret; discriminate]. eapply k_bind; [q_load|]. intros b B. cbn beta. specialize (B eq_refl). subst b.
+    eapply k_bind; [q_load|]. intros n N. cbn beta. specialize (N eq_refl). subst n. apply k_ret. intro E. apply Z.ltb_lt in E.
+    assert (0 <= wrap U64 (p - at1 config_word gl0 MAN_RAM_BASE)) by (unfold wrap; apply Z.mod_pos_bound; reflexivity). lia.
+  - intros t T. apply k_ret. destruct t; [intro; now apply T|cbn; congruence].
+Qed.
+Lemma q_redistributor : forall p, keeps (is_redistributor_base p) any.
+Proof. intros. unfold is_redistributor_base. quiet. Qed.
+Hint Resolve q_redistributor : quiet.
+Lemma q_device : forall p, keeps (is_host_device p) any.
+Proof.
+  intro p. unfold is_host_device. quiet. specialize (L eq_refl). subst.
+  eapply k_bind with (P := any_end).
+  - eapply k_loop_ret with (I := any) (P := any); [lia|exact Logic.I|]. intros i a R _. quiet; apply k_ret; exact Logic.I.
+  - intros [x|x] _; quiet.
+Qed.
+Hint Resolve q_device : quiet.
+Lemma q_may_access : forall p, keeps (host_may_access p) any.
+Proof.
+  intro p. unfold host_may_access. eapply k_bind; [apply q_exists|]. intros t T. cbn beta.
+  destruct (Z.eqb_spec t 0) as [E|E]; [quiet|]. specialize (T E). unfold GRANULES_MAX in T.
+  eapply k_bind with (P := any).
+  - unfold granule_get. eapply k_bind; [q_load|]. intros b B. cbn beta. specialize (B eq_refl). subst b. quiet.
+  - intros [[[[a b] c] d] e] _. quiet.
+Qed.
+Hint Resolve q_may_access : quiet.
+Lemma q_gicr_read' : forall t o w, keeps (gicr_filtered_read t o w) any.
+Proof. intros. unfold gicr_filtered_read. quiet. Qed.
+Lemma q_gicr_write' : forall t o w, keeps (gicr_filtered_write t o w) any.
+Proof. intros. unfold gicr_filtered_write. quiet. Qed.
+Hint Resolve q_gicr_read' q_gicr_write' : quiet.
+Lemma q_redistributor_access : forall p e, keeps (redistributor_access cpu p e) any.
+Proof.
+  intros p e. unfold redistributor_access. quiet.
+  eapply k_bind; [apply q_width|]. intros w W. quiet.
+  eapply k_bind with (P := any); [apply q_truncate; unfold is_width in *; rewrite wrap32; lia|]. intros v _. quiet.
+Qed.
+Hint Resolve q_redistributor_access : quiet.
+Lemma q_host_abort : forall e, keeps (host_abort cpu e) any.
+Proof.
+  intro e. unfold host_abort. quiet. eapply k_bind; [apply q_fault|]. intros p P. quiet.
+Qed.
 End Cpu.
 End Quiet.
