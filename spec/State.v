@@ -82,6 +82,8 @@ Record config := Config {
   host_tables : Z;              (* root, a level 2 table for each GiB, then level 3 tables *)
   dev_first : Z; dev_count : Z; (* the span of the host's devices *)
   device : Z -> bool;           (* the host may access this page of registers *)
+  gicr_first : Z;               (* redistributors: 32 pages a CPU *)
+  cpu_count : Z;
 }.
 
 Record state := State {

@@ -17,7 +17,7 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 (* Pages: 512..514 the host's tables, 520 root, 521 and 522 tables, 523 the page at IPA page 2^18 (1 GiB); 524 and 525 the context
    and the run record of vCPU 0. *)
-Definition the_config : config := Config 512 512 512 3 512 0 0 (fun _ => false).
+Definition the_config : config := Config 512 512 512 3 512 0 0 (fun _ => false) 0 2.
 Definition no_slots : Map.t slot := Map.const Empty.
 Definition the_slots : Map.t (Map.t slot) :=
   Map.set (Map.set (Map.set (Map.const no_slots)

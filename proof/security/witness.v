@@ -33,7 +33,7 @@ Definition w_owner (p : Z) : owner :=
   else if p =? 1024 then Table 0 1 0 else if p =? 1025 then Table 0 2 0 else if p =? 1026 then Table 0 3 0
   else if p =? 1027 then Data 0 1 else if p =? 1028 then Vcpu 0 0 else if p =? 1029 then Run 0 0 else Host.
 
-Definition w_cfg : config := Config 512 1024 512 512 512 0 0 (fun _ => false).
+Definition w_cfg : config := Config 512 1024 512 512 512 0 0 (fun _ => false) 0 2.
 Definition w_record : vm := Vm NIE_VM_ACTIVE 1024 1 16 0 6 1 1 1 [] true.
 Definition w_vcpu : vcpu := Vcpu_record VCPU_RUNNING 1028 1029 1 0 0.
 Definition w_zeros : Map.t Z := Map.const 0.

@@ -2,12 +2,12 @@
 (* VM_INFO (vm): nothing changes but the caller's registers. engine/core/call/vm_info.c *)
 From Coq Require Import ZArith Bool List.
 From nie.generated Require Import Constants.
-From nie.spec Require Import Measure State Donation Actions.
+From nie.spec Require Import Sha256 State Registers.
 Import ListNotations.
 Open Scope Z_scope.
 
 (* Two words of the hash in a register. *)
-Definition hash_words (h : Sha256.words8) : list Z :=
+Definition hash_words (h : words8) : list Z :=
   let '(h0, h1, h2, h3, h4, h5, h6, h7) := h in
   [h0 * 2 ^ 32 + h1; h2 * 2 ^ 32 + h3; h4 * 2 ^ 32 + h5; h6 * 2 ^ 32 + h7].
 
