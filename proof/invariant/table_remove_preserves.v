@@ -1,12 +1,14 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 (* TABLE_REMOVE keeps well-formedness: the state in which nothing names the table any more, and the last one. *)
 From Coq Require Import ZArith List Bool Lia.
+From RecordUpdate Require Import RecordSet.
 From nie.model Require Import Machine.
 From nie.generated Require Import Constants.
 From nie.spec Require Import State.
 From nie.spec.call Require Import table_remove.
 From nie.lib Require Import World.
-From nie.proof.invariant Require Import Meaning page_remove_preserves.
+From nie.proof.invariant Require Import Meaning Records page_remove_preserves.
+Import RecordSetNotations.
 Open Scope Z_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
@@ -26,6 +28,7 @@ Record orphan (b : state) : Prop := {
   o_modes : modes b = modes a;
   o_vms : vms b = vms a;
   o_owners : owners b = owners a;
+  o_records : same_records a b;
   o_gone : forall v l k, gone v l k -> slot_at b v l k = Empty;
   o_slot : forall v l k, ~ gone v l k -> slot_at b v l k = slot_at a v l k;
 }.
@@ -44,13 +47,16 @@ Proof.
 Qed.
 
 Lemma forget_rest : forall n, let b := each n (forget vm lev key) a in
-  cfg b = cfg a /\ modes b = modes a /\ vms b = vms a /\ owners b = owners a.
-Proof. intro n. unfold each. cbn zeta. induction (Z.to_nat n) as [|m IH]; cbn [each_nat]; auto. Qed.
+  cfg b = cfg a /\ modes b = modes a /\ vms b = vms a /\ owners b = owners a /\ same_records a b.
+Proof.
+  intro n. unfold each. cbn zeta. induction (Z.to_nat n) as [|m (E1 & E2 & E3 & E4 & E5)]; cbn [each_nat]; auto 6 using same_refl.
+  split; [auto|]. split; [auto|]. split; [auto|]. split; [auto|]. eapply same_trans; [exact E5|]. now apply same_of_eq.
+Qed.
 
 Lemma orphan_spec : orphan (set_slot vm (lev - 1) key Empty (each 512 (forget vm lev key) a)).
 Proof.
-  pose proof (forget_slots 512) as FS. destruct (forget_rest 512) as (E1 & E2 & E3 & E4). revert FS E1 E2 E3 E4.
-  generalize (each 512 (forget vm lev key) a). intros c FS E1 E2 E3 E4. constructor; auto.
+  pose proof (forget_slots 512) as FS. destruct (forget_rest 512) as (E1 & E2 & E3 & E4 & E5). revert FS E1 E2 E3 E4 E5.
+  generalize (each 512 (forget vm lev key) a). intros c FS E1 E2 E3 E4 E5. constructor; auto; [eapply same_trans; [exact E5|now apply same_of_eq]| |].
   - intros v l k G. rewrite slot_set, FS by lia. unfold gone in G.
     destruct ((v =? vm) && (l =? lev - 1) && (k =? key)) eqn:E; auto.
     replace ((v =? vm) && (l =? lev) && (key * 512 <=? k) && (k <? key * 512 + 512)) with true by lia. auto.
@@ -115,6 +121,8 @@ Proof.
     intro L. destruct (H6 L) as [p Q]. exists p. rewrite (o_slot _ B); auto. unfold gone in *.
     intros (-> & [(E1 & E2)|(E1 & E2)]); [lia|]. destruct (entry_free (l - 1) (k / 512)); auto; congruence.
   - intros v V S. rewrite o_vm in *. rewrite o_ram, o_own. now apply (wf_root _ W).
+  - apply (same_wf_vms (o_records _ B)), W.
+  - apply (same_wf_vcpus (o_records _ B)); [apply (o_cfg _ B)|intros; apply o_own|apply W].
 Qed.
 
 (* What walkers may hold is what they might, without the VM's entries that are gone. *)
@@ -158,7 +166,7 @@ Hypothesis B : orphan b.
 Hypothesis C_cfg : cfg c = cfg b.
 Hypothesis C_modes : modes c = modes b.
 Hypothesis C_slots : slots c = slots b.
-Hypothesis C_vms : forall v, root (vm_at c v) = root (vm_at b v) /\ vm_state (vm_at c v) = vm_state (vm_at b v).
+Hypothesis C_records : same_records b c.
 Hypothesis C_own : forall p, own c p = if p =? t then Host else own b p.
 
 Lemma l_ram : forall p, in_ram c p = in_ram a p.
@@ -195,9 +203,11 @@ Proof.
   - intros v l k p H. rewrite l_slot in H. destruct (wf_shared _ Wb _ _ _ _ H) as (L & R & E & U). rewrite RM. repeat split; auto.
     rewrite OC; auto. now rewrite E.
   - intros v l k H. rewrite l_slot in H. destruct (wf_slot _ Wb _ _ _ H) as (H1 & H2 & H3 & H4 & H5 & H6).
-    destruct (C_vms v) as [_ ->]. repeat split; auto; try lia. intro L. destruct (H6 L) as [p Q]. exists p. now rewrite l_slot.
-  - intros v V. destruct (C_vms v) as [-> ->]. intro S. destruct (wf_root _ Wb v V S) as [R E]. rewrite RM. split; auto.
+    destruct (same_root _ _ C_records v) as [_ ->]. repeat split; auto; try lia. intro L. destruct (H6 L) as [p Q]. exists p. now rewrite l_slot.
+  - intros v V. destruct (same_root _ _ C_records v) as [-> ->]. intro S. destruct (wf_root _ Wb v V S) as [R E]. rewrite RM. split; auto.
     rewrite OC; auto. rewrite E. intros [=]. lia.
+  - apply (same_wf_vms C_records), Wb.
+  - apply (same_wf_vcpus C_records C_cfg); [|apply Wb]. intros p v i H. apply OC. destruct H as [H|H]; rewrite H; discriminate.
 Qed.
 
 Lemma last_onto : onto c.
@@ -215,8 +225,12 @@ Proof.
     destruct (on_data _ O _ _ _ R H) as [E|E]; [left|right]; apply K; auto; discriminate.
   - intros k R H. rewrite l_ram in R. apply OA in H as [H _]; [|discriminate]. apply K; try discriminate. now apply (on_shared _ O).
   - intros l k R H. rewrite l_ram in R. apply OA in H as [H N]; [|discriminate].
-    destruct (C_vms v) as [-> _]. rewrite (o_vm _ B). destruct (on_table _ O _ _ _ _ R H) as [E|E]; auto. right.
+    destruct (same_root _ _ C_records v) as [-> _]. rewrite (o_vm _ B). destruct (on_table _ O _ _ _ _ R H) as [E|E]; auto. right.
     apply K; auto; congruence.
+  - intros k R H. rewrite l_ram in R. apply OA in H as [H _]; [|discriminate]. rewrite (same_vcpu C_records), (same_vcpu (o_records _ B)).
+    now apply (on_vcpu _ O).
+  - intros k R H. rewrite l_ram in R. apply OA in H as [H _]; [|discriminate]. rewrite (same_vcpu C_records), (same_vcpu (o_records _ B)).
+    now apply (on_run _ O).
 Qed.
 End Last.
 End Orphan.

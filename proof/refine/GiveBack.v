@@ -4,13 +4,14 @@ From Coq Require Import ZArith List Bool Lia.
 From nie.model Require Import Machine.
 From nie.spec Require Import State.
 From nie.lib Require Import World.
-From nie.proof.invariant Require Import Meaning.
+From nie.proof.invariant Require Import Meaning Records.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Export Shared.
-Import ListNotations.
+From RecordUpdate Require Import RecordSet.
+Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
@@ -78,6 +79,12 @@ Qed.
 End Tables.
 
 Definition give (v q : Z) (b : state) : state := add_granules v (-1) (set_own q Host b).
+
+Lemma give_records : forall v q b, vm_state (vm_at b v) <> NIE_VM_FREE -> same_records b (give v q b).
+Proof.
+  intros v q b N. constructor; auto; intro i; [|intros _]; unfold give; rewrite add_granules_vm; change (vm_at (set_own q Host b)) with (vm_at b);
+    destruct (Z.eqb_spec i v) as [->|]; auto. contradiction.
+Qed.
 
 Section Give.
 Variables (b : state) (v q : Z).

@@ -11,7 +11,7 @@ From nie.lib Require Import Wp.
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate
   nie.generated.state.stage2 nie.generated.state.checks nie.generated.call.table_remove.
 From nie.spec Require Import Core.
-From nie.proof.refine Require Export page_remove_checks stage2_refines.
+From nie.proof.refine Require Export page_remove_checks stage2_refines Ends.
 Import ListNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
@@ -23,11 +23,16 @@ Notation entries_free := nie.spec.call.table_remove.entries_free.
 Notation pages_below := nie.spec.call.table_remove.pages_below.
 Notation forget := nie.spec.call.table_remove.forget.
 
-Lemma globals_same : forall a b gl, cfg b = cfg a -> owners b = owners a -> vms b = vms a -> globals_hold a gl -> globals_hold b gl.
+Lemma globals_same : forall a b gl, cfg b = cfg a -> owners b = owners a -> vms b = vms a -> vcpus b = vcpus a -> cpus b = cpus a -> lasts b = lasts a ->
+  globals_hold a gl -> globals_hold b gl.
 Proof.
-  intros a b gl E1 E2 E3 G. constructor; try rewrite E1; try apply G.
+  intros a b gl E1 E2 E3 E4 E5 E6 G. constructor; try rewrite E1; try apply G.
   - intros p R. unfold in_ram, own in *. rewrite E1, E2 in *. now apply (g_own _ _ G).
   - intros v V. unfold vm_at. rewrite E3. now apply (g_vm _ _ G).
+  - intros v V. unfold vm_at. rewrite E3. now apply (g_vms _ _ G).
+  - intros v i V I. unfold vcpu_at. rewrite E4. now apply (g_vcpus _ _ G).
+  - intros c C. unfold cpu_at. rewrite E5. now apply (g_cpus _ _ G).
+  - intros v c V C. unfold last_at. rewrite E6. now apply (g_lasts _ _ G).
 Qed.
 
 (** Checks. *)

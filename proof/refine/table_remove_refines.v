@@ -5,7 +5,7 @@ From Coq Require Import ZArith List Bool Lia.
 From nie.model Require Import Machine.
 From nie.spec Require Import State.
 From nie.lib Require Import World.
-From nie.proof.invariant Require Import Meaning page_remove_preserves table_remove_preserves.
+From nie.proof.invariant Require Import Meaning Records page_remove_preserves table_remove_preserves.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate
@@ -86,6 +86,10 @@ Proof.
     rewrite EN, (o_cfg _ _ _ _ _ B), (o_henc _ _ _ _ _ B) by auto. apply (t_2 _ _ TH); auto. now rewrite <- GB.
   - intros g j M J. destruct (level3_page _ Wb _ M) as [R E]. rewrite EN, L3, (o_henc _ _ _ _ _ B) by auto.
     apply (t_3 _ _ TH); auto. now apply (o_managed _ _ _ _ _ B).
+  - intros p v k j R E J. rewrite (o_ram _ _ _ _ _ B) in R. rewrite (o_own _ _ _ _ _ B) in E.
+    rewrite S; auto; [|now rewrite E|congruence]. rewrite (same_saved (o_records _ _ _ _ _ B)).
+    rewrite <- (t_saved _ _ TH _ _ _ _ R E J). unfold m1, upd.
+    destruct (Z.eqb_spec (p * 512 + j) (pt * 512 + i)) as [F|]; auto. apply word_inj in F as [-> _]; auto. congruence.
 Qed.
 
 Lemma remove_wp : forall X0 h w_desc l (rest : M (mach globals Machine.hw) X0) (Q : X0 -> mach globals Machine.hw -> Prop), world h0 (Aset a) (Aset a) m0 (now m0) h ->
@@ -99,7 +103,7 @@ Proof.
   assert (ENG' : engine h0 = engine_of b) by (unfold engine_of; now rewrite (o_cfg _ _ _ _ _ B)).
   assert (W' : wf b').
   { eapply last_wf with (a := a) (b := b) (c := b'); eauto; try reflexivity.
-    - intro v. exact (add_granules_root (set_own t Host b) vm (-1) v).
+    - apply give_records. rewrite (o_vm _ _ _ _ _ B). destruct (wf_slot _ W vm (lev - 1) key) as (_ & ST & _); [congruence|exact ST].
     - intro p. apply give_own. }
   w_bind. eapply (s2_write_wp h0 a RAM); eauto; [eapply table_private; eauto|]. intros h1 X1. cbn beta. fold m1 in X1.
   set (zero := fun m : Z -> Z => fun w => if (t * 512 <=? w) && (w <? t * 512 + 512) then 0 else m w).
@@ -116,7 +120,7 @@ Proof.
     + auto.
     + eapply orphan_unnamed with (a := a); eauto.
   - intros m2 h2 E2 X2. cbn beta. w_bind. eapply (give_back_wp b vm t); eauto.
-    + apply globals_same with a; [apply (o_cfg _ _ _ _ _ B)|apply (o_owners _ _ _ _ _ B)|apply (o_vms _ _ _ _ _ B)|exact G0].
+    + destruct B as [? ? ? ? [? ? [? ?] [? ?] ?] ? ?]. now apply globals_same with a.
     + apply (kept_untouched _ Wb); auto. now rewrite OTb.
     + unfold State.host_may_access. now rewrite RTb, OTb.
     + congruence.
@@ -134,13 +138,11 @@ Theorem table_remove_refines : forall a s vm ipa level,
     R (snd (spec_table_remove vm ipa level a)) s' /\
     only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa level [W O G (m & X & TH) RAM ENG] HV HI HL. cbn [glob hw] in *.
+  intros a [gl h] vm ipa level [W O G (m & X & TH) RAM ENG REGS] HV HI HL. cbn [glob hw] in *.
   unfold call_table_remove. w_bind. eapply table_remove_check_wp; eauto. intros h1 X1. cbn beta.
   unfold spec_table_remove. destruct (spec_table_remove_check a vm ipa level =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. cbn [fst snd]. split; auto. split; [|split; [apply only_refl|apply X1]].
-      pose proof (w_frame _ _ _ _ _ _ X1) as F.
-      constructor; cbn [glob hw]; auto; [|rewrite (f_ram _ _ F); auto|rewrite (f_engine _ _ F); auto].
-      exists m. split; auto. destruct X1. constructor; auto. now constructor. }
+      eapply R_ends with (h0 := h); eauto. }
   apply Z.eqb_eq in E. unfold nie.spec.call.table_remove.table_remove_check in E.
   destruct (vm_exists vm) eqn:E1; [|discriminate].
   destruct (vm_is a vm NIE_VM_ACTIVE NIE_VM_STOPPED) eqn:E2; [|discriminate].
@@ -167,15 +169,13 @@ Proof.
   destruct (wf_tab _ W _ _ _ _ T) as (_ & RT & _). apply (ram_small _ W) in RT.
   go. w_known address_of_run; [lia|]. go. cbn [fst snd].
   split; [reflexivity|]. split; [|split; [exact OG|apply X']].
-  pose proof (w_frame _ _ _ _ _ _ X') as F.
-  assert (C : (forall v, root (vm_at (give vm t b) v) = root (vm_at b v) /\ vm_state (vm_at (give vm t b) v) = vm_state (vm_at b v)) /\
-    forall p, own (give vm t b) p = if p =? t then Host else own b p).
-  { split; intro v; [exact (add_granules_root (set_own t Host b) vm (-1) v)|apply give_own]. }
-  destruct C as [C1 C2].
-  constructor; cbn [glob hw]; auto.
+  pose proof (give_own b vm t) as C3. pose proof (o_cfg _ _ _ _ _ B) as CF.
+  assert (C1 : same_records b (give vm t b)) by (apply give_records; now rewrite (o_vm _ _ _ _ _ B)).
+  eapply R_ends with (h0 := h) (m := m'); eauto.
   - eapply last_wf with (a := a) (b := b); eauto; reflexivity.
   - eapply last_onto with (a := a) (b := b); eauto; reflexivity.
-  - exists m'. split; auto. destruct X'. constructor; auto. now constructor.
-  - rewrite (f_ram _ _ F), RAM. unfold ram_of. change (cfg (give vm t b)) with (cfg b). now rewrite (o_cfg _ _ _ _ _ B).
-  - rewrite (f_engine _ _ F), ENG. unfold engine_of. change (cfg (give vm t b)) with (cfg b). now rewrite (o_cfg _ _ _ _ _ B).
+  - rewrite RAM. unfold ram_of. change (cfg (give vm t b)) with (cfg b). now rewrite CF.
+  - rewrite ENG. unfold engine_of. change (cfg (give vm t b)) with (cfg b). now rewrite CF.
+  - pose proof (same_trans _ _ _ (o_records _ _ _ _ _ B) C1) as S.
+    eapply registers_same; [exact REGS|exact CF|apply (s_cpus S)|apply (s_here S)|apply (s_here S)|apply (same_root _ _ S)].
 Qed.
