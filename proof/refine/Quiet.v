@@ -29,30 +29,30 @@ Proof. constructor; auto. Qed.
 Lemma frame_steady : forall h h', frame_of h h' -> steady h h'.
 Proof. intros h h' []. constructor; auto. Qed.
 
-Definition here (A : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : Machine.hw) : Prop := world h A A m V h.
+Definition settled (A : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : Machine.hw) : Prop := world h A A m V h.
 
-Lemma here_of_world : forall h0 A m V h, world h0 A A m V h -> here A m V h /\ steady h0 h.
+Lemma here_of_world : forall h0 A m V h, world h0 A A m V h -> settled A m V h /\ steady h0 h.
 Proof.
   intros h0 A m V h W. split; [|eapply frame_steady, w_frame; eauto]. destruct W. constructor; auto using frame_refl.
 Qed.
 
 (* What the bound speaks of is unchanged. *)
-Lemma here_same : forall A m V h h', here A m V h -> Machine.mem h' = Machine.mem h -> unseen h' = unseen h -> tlb h' = tlb h ->
-  secret h' = secret h -> ok h' = ok h -> steady h h' -> here A m V h'.
+Lemma settled_same : forall A m V h h', settled A m V h -> Machine.mem h' = Machine.mem h -> unseen h' = unseen h -> tlb h' = tlb h ->
+  secret h' = secret h -> ok h' = ok h -> steady h h' -> settled A m V h'.
 Proof.
   intros A m V h h' W E1 E2 E3 E4 E5 []. destruct W. constructor; auto using frame_refl; rewrite ?E1, ?E3, ?E4, ?E5, ?s_engine0; auto.
   - intro c. destruct (root_eq h h' c (s_vttbr0 c)) as [-> ->]. auto.
   - intros p i d I N D S. apply w_vis; auto. rewrite <- S. symmetry. apply visible_eq; [now rewrite E1|auto].
 Qed.
 
-Lemma here_others : forall A m V h, here A m V h -> here A m V (others h) /\ steady h (others h).
+Lemma settled_others : forall A m V h, settled A m V h -> settled A m V (others h) /\ steady h (others h).
 Proof. intros A m V h W. apply here_of_world with (h0 := h). now apply world_others. Qed.
 
-Lemma here_widen : forall A m (V V' : Z -> Z -> Prop) h, here A m V h -> closed A V' -> (forall w d, V w d -> V' w d) -> here A m V' h.
+Lemma settled_widen : forall A m (V V' : Z -> Z -> Prop) h, settled A m V h -> closed A V' -> (forall w d, V w d -> V' w d) -> settled A m V' h.
 Proof. intros A m V V' h W C S. destruct W. constructor; auto. Qed.
 
 (* A TLBI of this or that, where nothing has to go. *)
-Lemma here_doom : forall A m V h which, here A m V h -> here A m V (doom which h) /\ steady h (doom which h).
+Lemma settled_doom : forall A m V h which, settled A m V h -> settled A m V (doom which h) /\ steady h (doom which h).
 Proof.
   intros A m V h which W. split; [|constructor; auto].
   assert (I : forall e, In e (tlb (doom which h)) -> exists e', In e' (tlb h) /\
@@ -105,7 +105,7 @@ Variables (cpu : Z) (gl0 : globals) (hw0 : Machine.hw) (A : aset) (V : Z -> Z ->
 Hypothesis FV : forall m, fine m -> forall w d, now m w d -> V w d.
 
 Definition inv (s : mach globals Machine.hw) : Prop :=
-  only_quiet cpu gl0 (glob s) /\ steady hw0 (hw s) /\ exists m, fine m /\ here A m V (hw s).
+  only_quiet cpu gl0 (glob s) /\ steady hw0 (hw s) /\ exists m, fine m /\ settled A m V (hw s).
 Definition keeps {X} (c : M (mach globals Machine.hw) X) (P : X -> Prop) : Prop :=
   forall s, inv s -> wp c (fun r s' => inv s' /\ P r) s.
 Definition any {X} (_ : X) : Prop := True.
@@ -168,30 +168,30 @@ Qed.
 (** Primitives. *)
 
 Lemma k_hw : forall X (p : M Machine.hw X) (P : X -> Prop),
-  (forall m h, fine m -> here A m V h -> steady hw0 h ->
-    match p h with Some (r, h') => (exists m', fine m' /\ here A m' V h') /\ steady hw0 h' /\ P r | None => False end) ->
+  (forall m h, fine m -> settled A m V h -> steady hw0 h ->
+    match p h with Some (r, h') => (exists m', fine m' /\ settled A m' V h') /\ steady hw0 h' /\ P r | None => False end) ->
   keeps (on_hw p) P.
 Proof.
   intros X p P H [gl h] (O & T & m & F & W). unfold wp, on_hw. cbn in *. specialize (H m h F W T).
   destruct (p h) as [[r h']|]; auto. destruct H as (E & S & R). split; auto. split; auto.
 Qed.
 
-Lemma k_does : forall f, (forall m h, fine m -> here A m V h -> (exists m', fine m' /\ here A m' V (f h)) /\ steady h (f h)) ->
+Lemma k_does : forall f, (forall m h, fine m -> settled A m V h -> (exists m', fine m' /\ settled A m' V (f h)) /\ steady h (f h)) ->
   keeps (on_hw (does f)) any.
 Proof.
-  intros f H. apply k_hw. intros m h F W T. cbn. destruct (here_others _ _ _ _ W) as [W1 S1].
+  intros f H. apply k_hw. intros m h F W T. cbn. destruct (settled_others _ _ _ _ W) as [W1 S1].
   destruct (H _ _ F W1) as [W2 S2]. split; auto. split; [|exact Logic.I]. eauto using steady_trans.
 Qed.
 
-Lemma k_complete : forall m h, fine m -> here A m V h -> (exists m', fine m' /\ here A m' V (complete h)) /\ steady h (complete h).
+Lemma k_complete : forall m h, fine m -> settled A m V h -> (exists m', fine m' /\ settled A m' V (complete h)) /\ steady h (complete h).
 Proof.
   intros m h F W. destruct (here_of_world _ _ _ _ _ (world_complete_same _ _ _ _ _ W)) as [W' S]. split; auto.
-  exists m. split; auto. eapply here_widen; eauto. apply W.
+  exists m. split; auto. eapply settled_widen; eauto. apply W.
 Qed.
 
 Lemma k_sysreg_read : forall r, keeps (sysreg_read r) any.
 Proof.
-  intro r. apply k_hw. intros m h F W T. cbn. destruct (here_others _ _ _ _ W) as [W1 S1].
+  intro r. apply k_hw. intros m h F W T. cbn. destruct (settled_others _ _ _ _ W) as [W1 S1].
   split; eauto. split; [eauto using steady_trans|exact Logic.I].
 Qed.
 
@@ -204,14 +204,14 @@ Qed.
 Lemma k_sysreg_write : forall r v, 0 <= r < 128 -> r <> REG_VTTBR_EL2 -> keeps (sysreg_write r v) any.
 Proof.
   intros r v R N. apply k_does. intros m h F W. pose proof (put_reg_steady h r v R N) as S. split; auto.
-  exists m. split; auto. eapply here_same; eauto.
+  exists m. split; auto. eapply settled_same; eauto.
 Qed.
 
 Lemma k_input : forall (P : Z -> Prop), (forall r, P r) -> keeps (on_hw input) P.
 Proof.
-  intros P H. apply k_hw. intros m h F W T. cbn. destruct (here_others _ _ _ _ W) as [W1 S1].
+  intros P H. apply k_hw. intros m h F W T. cbn. destruct (settled_others _ _ _ _ W) as [W1 S1].
   assert (S2 : steady (others h) (others h <| taken ::= S |>)) by (constructor; auto).
-  split; [exists m; split; auto; eapply here_same; eauto|]. split; eauto using steady_trans.
+  split; [exists m; split; auto; eapply settled_same; eauto|]. split; eauto using steady_trans.
 Qed.
 
 Lemma k_counter : keeps counter_read any.
@@ -239,12 +239,12 @@ Lemma k_ic : keeps ic_invalidate any.
 Proof. apply k_does, k_complete. Qed.
 
 Lemma k_tlbi : forall v, keeps (tlbi_vmid v) any.
-Proof. intro v. apply k_does. intros m h F W. edestruct here_doom; eauto. Qed.
+Proof. intro v. apply k_does. intros m h F W. edestruct settled_doom; eauto. Qed.
 Lemma k_tlbi_local : forall v, keeps (tlbi_vmid_local v) any.
-Proof. intro v. apply k_does. intros m h F W. edestruct here_doom; eauto. Qed.
+Proof. intro v. apply k_does. intros m h F W. edestruct settled_doom; eauto. Qed.
 
-Lemma fp_here : forall A m V h h', here A m V h -> (exists f, h' = h <| fp := f |>) -> here A m V h' /\ steady h h'.
-Proof. intros A' m V' h h' W (f & ->). assert (S : steady h (h <| fp := f |>)) by (constructor; auto). split; auto. eapply here_same; eauto. Qed.
+Lemma fp_settled : forall A m V h h', settled A m V h -> (exists f, h' = h <| fp := f |>) -> settled A m V h' /\ steady h h'.
+Proof. intros A' m V' h h' W (f & ->). assert (S : steady h (h <| fp := f |>)) by (constructor; auto). split; auto. eapply settled_same; eauto. Qed.
 Lemma zero_fp_only : forall n r h, exists f, zero_fp n r h = h <| fp := f |>.
 Proof.
   induction n as [|n IH]; intros r h; cbn [zero_fp]; [exists (fp h); now destruct h|].
@@ -256,22 +256,22 @@ Proof.
   destruct (IH (w + 1) (r + 1) (h <| fp ::= fun f => Map.set f r (Map.get (Machine.mem h) w) |>)) as (f & ->). exists f. reflexivity.
 Qed.
 Lemma k_fp_zero : keeps fp_zero any.
-Proof. apply k_does. intros m h F W. destruct (fp_here A m V h _ W (zero_fp_only 66 (me h * 128) h)). eauto. Qed.
+Proof. apply k_does. intros m h F W. destruct (fp_settled A m V h _ W (zero_fp_only 66 (me h * 128) h)). eauto. Qed.
 
 (* Pages that the engine alone reaches. *)
 Lemma k_alone : forall X p i (f : Machine.hw -> X * Machine.hw) (P : X -> Prop),
   Machine.in_ram hw0 p = true -> is_word i = true -> ~ touch A p ->
-  (forall m h, fine m -> here A m V h -> (exists m', fine m' /\ here A m' V (snd (f h))) /\ steady h (snd (f h)) /\ P (fst (f h))) ->
+  (forall m h, fine m -> settled A m V h -> (exists m', fine m' /\ settled A m' V (snd (f h))) /\ steady h (snd (f h)) /\ P (fst (f h))) ->
   keeps (on_hw (word_of p i (alone p f))) P.
 Proof.
   intros X p i f P R I N H. apply k_hw. intros m h F W T. unfold word_of, alone.
   replace (Machine.in_ram h p) with true by (unfold Machine.in_ram in *; now rewrite (s_ram _ _ T)). rewrite I. cbn [andb].
-  destruct (here_others _ _ _ _ W) as [W1 S1].
+  destruct (settled_others _ _ _ _ W) as [W1 S1].
   assert (D : held (others h) p = false).
   { apply not_true_is_false. unfold held. intro E. apply existsb_exists in E as (e & J & E).
     apply N. exists (vmid e), (level e), (key e), (desc e). split; [now apply (w_tlb _ _ _ _ _ _ W1)|].
     apply andb_prop in E as [E E3]. apply andb_prop in E as [E1 E2]. split; auto. lia. }
-  rewrite D. assert (W2 : here A m V (oblige (private p) (others h)) /\ steady (others h) (oblige (private p) (others h))).
+  rewrite D. assert (W2 : settled A m V (oblige (private p) (others h)) /\ steady (others h) (oblige (private p) (others h))).
   { apply here_of_world. apply world_oblige; auto. }
   destruct W2 as [W2 S2]. destruct (H _ _ F W2) as (W3 & S3 & Q). destruct (f (oblige (private p) (others h))) as [r h'].
   cbn in *. split; auto. split; eauto using steady_trans.
@@ -282,14 +282,14 @@ Proof. intros p i R I N. apply k_alone; auto. intros m h F W. cbn. split; eauto.
 Lemma k_fp_load : forall p i, Machine.in_ram hw0 p = true -> is_word i = true -> ~ touch A p -> keeps (fp_load p i) any.
 Proof.
   intros p i R I N. apply k_alone; auto. intros m h F W. cbn [fst snd].
-  destruct (fp_here A m V h _ W (load_words_only 66 (p * 512 + i) (me h * 128) h)). split; eauto. split; [auto|exact Logic.I].
+  destruct (fp_settled A m V h _ W (load_words_only 66 (p * 512 + i) (me h * 128) h)). split; eauto. split; [auto|exact Logic.I].
 Qed.
 
 (* Words of an engine page that no walker uses: [V] allows any value there. *)
 Definition free_page (p : Z) : Prop := forall i, is_word i = true ->
   (forall d, V (p * 512 + i) d) /\ forall m v, fine m -> fine (upd m (p * 512 + i) v).
-Lemma store_here : forall m h p i v, fine m -> here A m V h -> is_word i = true -> ~ touch A p -> free_page p ->
-  (exists m', fine m' /\ here A m' V (store_word (p * 512 + i) v h)) /\ steady h (store_word (p * 512 + i) v h).
+Lemma store_here : forall m h p i v, fine m -> settled A m V h -> is_word i = true -> ~ touch A p -> free_page p ->
+  (exists m', fine m' /\ settled A m' V (store_word (p * 512 + i) v h)) /\ steady h (store_word (p * 512 + i) v h).
 Proof.
   intros m h p i v F W I N FP. destruct (FP i I) as [D U].
   destruct (here_of_world h A (upd m (p * 512 + i) v) V (store_word (p * 512 + i) v h)) as [W' S]; [|eauto].
@@ -300,8 +300,8 @@ Proof.
   intros p i v R I N FP. apply k_alone; auto. intros m h F W. cbn [fst snd].
   destruct (store_here m h p i v F W I N FP). split; auto. split; [auto|exact Logic.I].
 Qed.
-Lemma save_words_here : forall n p i r m h, fine m -> here A m V h -> 0 <= i -> i + Z.of_nat n <= 512 -> ~ touch A p -> free_page p ->
-  (exists m', fine m' /\ here A m' V (save_words n (p * 512 + i) r h)) /\ steady h (save_words n (p * 512 + i) r h).
+Lemma save_words_here : forall n p i r m h, fine m -> settled A m V h -> 0 <= i -> i + Z.of_nat n <= 512 -> ~ touch A p -> free_page p ->
+  (exists m', fine m' /\ settled A m' V (save_words n (p * 512 + i) r h)) /\ steady h (save_words n (p * 512 + i) r h).
 Proof.
   induction n as [|n IH]; intros p i r m h F W I1 I2 N FP; cbn [save_words]; [eauto using steady_refl|].
   destruct (store_here m h p i (Map.get (fp h) r) F W) as [(m' & F' & W') S]; auto; [unfold is_word; lia|].
@@ -322,8 +322,8 @@ Proof.
   rewrite I. cbn [andb]. exact H.
 Qed.
 
-Lemma host_store_here : forall m h p i v, here A m V h -> is_word i = true -> touch A p ->
-  here A m V (store_word (p * 512 + i) v h) /\ steady h (store_word (p * 512 + i) v h).
+Lemma host_store_here : forall m h p i v, settled A m V h -> is_word i = true -> touch A p ->
+  settled A m V (store_word (p * 512 + i) v h) /\ steady h (store_word (p * 512 + i) v h).
 Proof.
   intros m h p i v W I T. split; [|constructor; auto].
   assert (U : forall q j, is_word j = true -> ~ touch A q -> q * 512 + j =? p * 512 + i = false).
