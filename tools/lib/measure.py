@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boots of what is measured: build, run QEMU with test/bench/count.so, and read its samples."""
+import collections
+import os
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+OUT = os.path.join(ROOT, "build", "test", "bench")
+MARK = b"nie-test-name:"
+# The same sequence in every run: virtual time is the number of instructions.
+REPEATABLE = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1",
+              "-rtc", "base=2026-01-01,clock=vm"]
+LEVELS = ("el0", "el1", "el2", "low")  # low: EL1 at low addresses, the bare-metal guest's own
+
+
+class Failed(Exception):
+    """Something that is measured did not build or did not run; the text says which and why."""
+
+
+class Row:
+    """The samples of one row: their mode, sample by sample."""
+
+    def __init__(self):
+        self.samples = collections.Counter()
+
+    def add(self, fields):
+        self.samples[tuple(fields)] += 1
+
+    @property
+    def count(self):
+        return sum(self.samples.values())
+
+    @property
+    def mode(self):
+        """{level: instructions} of the most frequent total; of several such samples the most frequent one."""
+        totals = collections.Counter()
+        for sample, n in self.samples.items():
+            totals[sum(sample[:3])] += n
+        best = max(totals.items(), key=lambda item: (item[1], -item[0]))[0]
+        sample = max((s for s in self.samples if sum(s[:3]) == best), key=lambda s: self.samples[s])
+        return dict(zip(LEVELS, sample), stays=sample[4:], share=totals[best] / self.count)
+
+
+def sh(*command):
+    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise Failed(f"{' '.join(command[:3])}: {done.stdout[-600:]}")
+    return done.stdout
+
+
+def build(what=()):
+    """The engine and what test/bench has; `what`: parts of ./nie build beside them."""
+    os.makedirs(OUT, exist_ok=True)
+    sh("make", "-s", "-j2", "-C", "test/bench")
+    sh("make", "-s", "-j2", "-C", "engine", f"O={ROOT}/build/engine")
+    if what:
+        sh("tools/cmd/build", *what)
+
+
+def machine(cpu, cpus, memory):
+    return ["-M", "virt,virtualization=on,gic-version=3,dtb-randomness=off", "-cpu", cpu, "-smp", str(cpus),
+            "-m", f"{memory}M", "-display", "none", "-nic", "none"]
+
+
+def pack(name, cpu, cpus, memory, kernel, initrd, append="", test=None):
+    """An image with the engine in front of `kernel`; `test`: the name that a bare-metal host looks for."""
+    tree, image = f"{OUT}/{name}.dtb", f"{OUT}/{name}.img"
+    sh("qemu-system-aarch64", *machine(cpu, cpus, memory), "-machine", "dumpdtb=" + tree)
+    sh("tools/pack-image", "--engine", "build/engine/engine.elf", "--kernel", kernel, "--initrd", initrd,
+       "--dtb", tree, "--append", append, "--out", image)
+    if test:
+        with open(image, "r+b") as f:
+            data = f.read()
+            f.seek(data.index(MARK) + len(MARK))
+            f.write(test.encode() + b"\0")
+    return ["-kernel", image]
+
+
+def run(name, arguments, verdict, seconds=900, profile=None):
+    """{row: Row} of one boot; Failed unless the console has the line `verdict`."""
+    samples, log = f"{OUT}/{name}.samples", f"{OUT}/{name}.log"
+    plugin = f"{OUT}/count.so,out={samples}" + (f",profile={profile}" if profile is not None else "")
+    try:
+        subprocess.run(["qemu-system-aarch64", *arguments, *REPEATABLE, "-plugin", plugin, "-serial", f"file:{log}",
+                        "-monitor", "none"], timeout=seconds, check=True, capture_output=True, text=True)
+    except subprocess.TimeoutExpired as late:
+        raise Failed(f"{name}: no end after {seconds} s; see {log}") from late
+    except subprocess.CalledProcessError as died:
+        raise Failed(f"{name}: QEMU: {died.stderr[-300:]}") from died
+    with open(log, encoding="utf-8", errors="replace") as f:
+        lines = [line.strip() for line in f]
+    if verdict not in lines:
+        raise Failed(f"{name}: the console does not say '{verdict}'; see {log}")
+    return read(samples)
+
+
+def read(path):
+    rows = collections.defaultdict(Row)
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            first, *rest = line.split("\t")
+            if first.isdigit():
+                rows[int(first)].add(map(int, rest))
+    return rows
+
+
+def bare(test="bench_paths", cpu="max", cpus=1, profile=None):
+    """The hostile host of test/qemu's kind, on the engine."""
+    with open(f"{OUT}/initrd", "wb") as f:
+        f.write(bytes(4096))
+    boot = pack(f"{test}-{cpus}", cpu, cpus, 128, f"{OUT}/host.img", f"{OUT}/initrd", test=test)
+    return run(f"{test}-{cpus}", machine(cpu, cpus, 128) + boot, "verdict: passed", 300, profile)
+
+
+def linux(name, how, cpu="max", cpus=1, kernel="6.12", mode="", seconds=900, profile=None):
+    """any_guest.S under Linux: how = nie (on the engine), kvm or protected."""
+    sh("tools/initramfs", f"{OUT}/host.cpio", "test/bench/host.spec")
+    # No random stack offset: filling its pool would be a part of every other system call.
+    append = f"console=ttyAMA0 quiet nokaslr randomize_kstack_offset=off bench={how} vcpus={cpus} {mode}".strip()
+    image = f"{ROOT}/build/kernel/Image-{kernel}"
+    if how == "nie":
+        boot = pack(name, cpu, cpus, 512, image, f"{OUT}/host.cpio", append)
+    else:
+        boot = ["-kernel", image, "-initrd", f"{OUT}/host.cpio", "-append", append]
+    return run(name, machine(cpu, cpus, 512) + boot, "bench: ended with status 0", seconds, profile)
