@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -98,17 +99,26 @@ def build(cpu="max", engine=None):
     return image
 
 
+def order_plugin(log, engine=None, base=0x40200000):
+    """QEMU's -plugin that writes what the engine does, in the order of its lock, to the file `log`; see README.md."""
+    engine = engine or f"{OUT}/engine/engine.elf"
+    sh("gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", f"{HERE}/order.c", "-o", f"{OUT}/order.so")
+    table = subprocess.run(["llvm-nm-19", "-S", engine], check=True, text=True, stdout=subprocess.PIPE).stdout
+    at = {f[3]: (base + int(f[0], 16), int(f[1], 16)) for f in (line.split() for line in table.splitlines()) if len(f) == 4}
+    return (f"{OUT}/order.so,out={log},trap={at['trap'][0]:#x},end={sum(at['trap']):#x},cpus={at['cpus'][0]:#x},vms={at['vms'][0]:#x}")
+
+
 class Result:
     """What a boot came to. `why` is None when it passed."""
 
     def __init__(self, lines, why):
         self.lines, self.why = lines, why
-        self.calls, self.exits, self.touches, self.smcs, self.batch = {}, {}, 0, 0, 0
+        self.calls, self.exits, self.touches, self.smcs, self.batch, self.pace = {}, {}, 0, 0, 0, 0
         for line in lines:
             word, *rest = line.split() or [""]
             if word == "failed-in-batch":
                 self.batch = int(rest[0], 16)
-            if len(rest) != 3 or word not in ("call", "exit", "touch", "smc", "batch"):
+            if len(rest) != 3 or word not in ("call", "exit", "touch", "smc", "batch", "pace"):
                 continue
             a, b, n = (int(x, 16) for x in rest)
             if word == "call":
@@ -118,15 +128,25 @@ class Result:
             elif word == "batch":
                 self.batch = a
             else:
-                setattr(self, word + "es" if word == "touch" else "smcs", n)
+                setattr(self, {"touch": "touches", "smc": "smcs", "pace": "pace"}[word], n)
 
     def total(self):
         """Calls in all."""
         return sum(self.calls.values())
 
 
-def boot(image, case, seconds=600, plugin=None, on_line=None, below=None):
-    """Run one case; on_line gets each line of the console; `below` is how nice the machine is."""
+def judged(lines, late, status):
+    """Why the boot failed, or None."""
+    panic = [line for line in lines if line.startswith("nie: panic")]
+    if panic or late:
+        return panic[0] if panic else late
+    if "verdict: failed" in lines:
+        return next((x for x in reversed(lines) if " is 0x" in x), "a check failed")
+    return None if "verdict: passed" in lines and status == 0 else f"no verdict, QEMU's status {status}"
+
+
+def boot(image, case, seconds=300, plugin=None, on_line=None, below=None):
+    """Run one case, as long as it says something every `seconds`; on_line gets each line of the console; `below` is how nice the machine is."""
     place = image.index(MARK)
     params = case.params()
     image[place : place + len(params)] = params
@@ -137,23 +157,24 @@ def boot(image, case, seconds=600, plugin=None, on_line=None, below=None):
     command += ["qemu-system-aarch64", *MACHINE, "-cpu", case.cpu, "-kernel", path, "-serial", "stdio"]
     command += ICOUNT if case.mode == "icount" else ["-accel", "tcg,thread=multi"]
     command += ["-plugin", plugin] if plugin else []
-    lines, late = [], []
+    lines, late, alive = [], [], [time.time()]
+
+    def watch():
+        while p.poll() is None:
+            if time.time() - alive[0] > seconds:
+                late.append(True)
+                p.kill()
+            time.sleep(0.5)
+
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as p:
-        timer = threading.Timer(seconds, lambda: (late.append(True), p.kill()))
-        timer.start()
+        threading.Thread(target=watch, daemon=True).start()
         for line in p.stdout:
+            alive[0] = time.time()
             lines.append(line.decode(errors="replace").rstrip())
             if on_line:
                 on_line(lines[-1])
             # A host that failed waits for ever, and so does an engine that panics.
             if lines[-1] == "verdict: failed" or lines[-1].startswith("nie: panic"):
                 p.kill()
-        timer.cancel()
     os.remove(path)
-    if late:
-        return Result(lines, f"no end after {seconds} s")
-    if "verdict: failed" in lines:
-        return Result(lines, next((x for x in reversed(lines) if " is 0x" in x), "a check failed"))
-    if "verdict: passed" in lines and p.returncode == 0:
-        return Result(lines, None)
-    return Result(lines, f"no verdict, QEMU's status {p.returncode}")
+    return Result(lines, judged(lines, f"silent for {seconds} s" if late else None, p.returncode))

@@ -40,6 +40,7 @@ extern const volatile struct params params;
 #define HOST_MARK   0xb057b057b057b057ULL
 #define SECRET_MARK 0x5ec4ULL
 
+enum { PACE = 64 }; /* entries, at most, that a victim needs to report */
 enum { FUNCTIONS = NIE_CALL_END - NIE_VERSION, STATUSES = 24, EXITS = 13, RING = 12 };
 struct call {
 	uint64_t function, a[6], status, x1;
@@ -50,7 +51,7 @@ struct worker {
 	uint64_t count; /* calls */
 	uint64_t status[FUNCTIONS + 1]
 		       [STATUSES]; /* the last function stands for the unknown ones */
-	uint64_t exits[EXITS], smcs, probes;
+	uint64_t exits[EXITS], smcs, probes, pace;
 	struct call ring[RING]; /* the last calls, for the report of a failure */
 };
 extern struct worker workers[CPUS];

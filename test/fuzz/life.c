@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 /* How far the building of each VM got, and its state: hints, since all CPUs are at it at once. */
-static uint32_t phases[NIE_MAX_VMS], states[NIE_MAX_VMS + 1];
+static uint32_t phases[NIE_MAX_VMS], states[NIE_MAX_VMS + 1], loaded[NIE_MAX_VMS];
 
 /* What a call says about the state of its VM. */
 void state_seen(struct worker *w, const struct call *c)
@@ -24,6 +24,10 @@ void state_seen(struct worker *w, const struct call *c)
 		states[c->a[0]] = NIE_VM_FREE;
 	else if (c->status == NIE_OK && after[f] != 0)
 		states[c->a[0]] = after[f];
+	if (c->status == NIE_OK && f == NIE_VM_CREATE - NIE_VERSION)
+		loaded[c->a[0]] = 0;
+	if (c->status == NIE_OK && f == NIE_PAGE_ADD - NIE_VERSION)
+		loaded[c->a[0]] = 1;
 }
 
 static uint64_t program_of(struct worker *w, uint64_t i)
@@ -33,13 +37,21 @@ static uint64_t program_of(struct worker *w, uint64_t i)
 	return (program - (uint64_t)guest_start) | below(w, 1 << 16) << 32;
 }
 
-/* A run of pages of which only this CPU copies anything to. */
+/* A run of 16 pages of which only this CPU copies anything to, and the host's own if one is found. */
 static uint64_t staging(struct worker *w)
 {
-	uint64_t chunk = below(w, (RECORDS - ARENA - BLOCKS * MIB2) / (64 * PAGE) / CPUS);
+	uint64_t pa = 0, used = 1;
 
-	return ARENA + BLOCKS * MIB2 + (chunk * CPUS + w->cpu) * 64 * PAGE +
-	       below(w, 3) * 16 * PAGE;
+	for (uint32_t n = 0; n < 12 && used != 0; n++) {
+		uint64_t chunk = below(w, (RECORDS - ARENA - BLOCKS * MIB2) / (64 * PAGE) / CPUS);
+
+		pa = ARENA + BLOCKS * MIB2 + (chunk * CPUS + w->cpu) * 64 * PAGE +
+		     below(w, 4) * 16 * PAGE;
+		used = 0;
+		for (uint32_t i = 0; i < 8; i++)
+			used |= owners[(pa - RAM) / PAGE + i];
+	}
+	return pa;
 }
 
 static struct call add_code(struct worker *w, uint64_t i)
@@ -113,6 +125,11 @@ static struct call build(struct worker *w, uint64_t i)
 	case 12:
 		return create_vcpu(w, i, phases[i] % 16 - 11);
 	case 13:
+		/* Without a program it would not be worth its while. */
+		if (!loaded[i] && !chance(w, 10)) {
+			phases[i] = 0;
+			return add_code(w, i);
+		}
 		return (struct call){ NIE_VM_ACTIVATE, { i }, 0, 0 };
 	default:
 		return add_table(w, i);

@@ -137,68 +137,106 @@ static uint64_t work(uint64_t cpu)
 	return 0;
 }
 
-/* Every exit of a victim but an interrupt is a report, and it is never far. */
-static void check_victims(void)
-{
-	alarm(0);
-	acknowledge();
-	for (uint32_t i = 0; i < VICTIMS; i++) {
-		for (uint32_t n = RUN_IN_FLAGS; n < RUN_IN_END; n++)
-			in(i, 0, n, 0);
-		victim_intact(i);
-	}
-}
-
 /* CPUs sleep while they have nothing to do: the emulator's time is then others'. */
-static volatile uint64_t begun[CPUS], done[CPUS];
+static volatile struct {
+	uint64_t begun, done;
+	uint64_t (*job)(uint64_t);
+} jobs[CPUS];
 
-static uint64_t serve_batches(uint64_t cpu)
+static uint64_t serve_jobs(uint64_t cpu)
 {
-	while (begun[cpu] != ~0ULL) {
-		while (begun[cpu] == done[cpu]) {
+	for (;;) {
+		while (jobs[cpu].begun == jobs[cpu].done) {
 			__asm__ volatile("dsb ish\n\twfi");
 			acknowledge();
 		}
-		if (begun[cpu] == ~0ULL)
-			break;
-		work(cpu);
+		if (jobs[cpu].job == NULL)
+			return 0;
+		jobs[cpu].job(cpu);
 		__asm__ volatile("dmb ish" : : : "memory");
-		done[cpu] = begun[cpu];
+		jobs[cpu].done = jobs[cpu].begun;
 		kick(0);
 	}
+}
+
+/* NULL: the CPU ends. Nothing when the CPU does not take part. */
+static void start_job(uint32_t cpu, uint64_t (*job)(uint64_t))
+{
+	if ((params.cpus >> cpu & 1) == 0)
+		return;
+	jobs[cpu].job = job;
+	jobs[cpu].begun++;
+	__asm__ volatile("dmb ish" : : : "memory");
+	kick(cpu);
+}
+
+static void wait_job(uint32_t cpu)
+{
+	while (jobs[cpu].begun != jobs[cpu].done) {
+		__asm__ volatile("dsb ish\n\twfi");
+		acknowledge();
+	}
+	__asm__ volatile("dmb ish" : : : "memory");
+}
+
+/* A victim reports within a few entries, whatever the others do, and finds all as it was. */
+static void check_victim(struct worker *w, uint32_t i)
+{
+	uint64_t entries = 0;
+
+	for (uint32_t n = RUN_IN_FLAGS; n < RUN_IN_END; n++)
+		in(i, 0, n, 0);
+	do {
+		if (CALL(VCPU_RUN, i, 0) != NIE_OK || entries++ > PACE)
+			broken(w, "a victim does not go on", out(i, 0, RUN_OUT_REASON), entries);
+		acknowledge();
+	} while (out(i, 0, RUN_OUT_REASON) == NIE_EXIT_IRQ);
+	if (out(i, 0, RUN_OUT_REASON) != NIE_EXIT_HOST_CALL ||
+	    out(i, 0, RUN_OUT_X0 + 1) != REPORT_INTACT)
+		broken(w, "a victim does not report", out(i, 0, RUN_OUT_REASON), i);
+	if (out(i, 0, RUN_OUT_X0 + 2) != 0)
+		broken(w, "a victim counts wrong words or registers", out(i, 0, RUN_OUT_X0 + 2), i);
+	w->pace++;
+}
+
+/* One victim goes on while a hostile VM, if there is one, runs on another CPU; the other one alone. */
+static uint64_t run_hostile(uint64_t unused)
+{
+	struct worker *w = &workers[1];
+
+	(void)unused;
+	for (uint32_t n = 0; n < 4; n++)
+		run_vcpu(w, WORKERS + n % 2, 0);
 	return 0;
 }
 
-static void all_work(void)
+static void check_victims(struct worker *w)
 {
-	for (uint32_t cpu = 1; cpu < CPUS; cpu++) {
-		if ((params.cpus >> cpu & 1) == 0)
-			continue;
-		begun[cpu] = batch + 1;
-		__asm__ volatile("dmb ish" : : : "memory");
-		kick(cpu);
-	}
-	if ((params.cpus & 1) != 0)
-		work(0);
-	for (uint32_t cpu = 1; cpu < CPUS; cpu++) {
-		while (begun[cpu] != done[cpu]) {
-			__asm__ volatile("dsb ish\n\twfi");
-			acknowledge();
-		}
-	}
-	__asm__ volatile("dmb ish" : : : "memory");
+	alarm(0);
+	acknowledge();
+	start_job(1, run_hostile);
+	for (uint32_t n = 0; n < 4; n++)
+		check_victim(w, 0);
+	wait_job(1);
+	for (uint32_t i = 0; i < VICTIMS; i++)
+		check_victim(w, i);
 }
 
 static void one_batch(void)
 {
 	struct worker *w = &workers[0];
 
-	all_work();
+	for (uint32_t cpu = 1; cpu < CPUS; cpu++)
+		start_job(cpu, work);
+	if ((params.cpus & 1) != 0)
+		work(0);
+	for (uint32_t cpu = 1; cpu < CPUS; cpu++)
+		wait_job(cpu);
 	random_start(w, batch, OPS_MAX - 1);
 	model_check(w, batch % 16 == 15);
-	check_victims();
+	check_victims(w);
 	for (uint64_t i = VICTIMS; i < NIE_MAX_VMS; i++) {
-		if (chance(w, i < 8 ? 12 : 50) && (CALL_X1(VM_INFO, i) & 255) != NIE_VM_FREE)
+		if (chance(w, i < WORKERS ? 12 : 50) && (CALL_X1(VM_INFO, i) & 255) != NIE_VM_FREE)
 			reap(w, i);
 	}
 }
@@ -211,16 +249,17 @@ TEST(fuzz)
 		victim(i);
 	model_victims();
 	for (uint32_t cpu = 1; cpu < CPUS; cpu++)
-		on_cpu(cpu, serve_batches, cpu);
+		on_cpu(cpu, serve_jobs, cpu);
 	for (batch = 0; batch < params.batches; batch++) {
 		if (batch < BATCHES_MAX && (params.skip_batch[batch / 64] >> batch % 64 & 1) != 0)
 			continue;
-		if (batch % 16 == 0)
+		if (batch % 4 == 0)
 			print_count("batch", batch, 0, workers[0].count + 1);
 		one_batch();
 	}
 	for (uint32_t cpu = 1; cpu < CPUS; cpu++) {
-		begun[cpu] = ~0ULL;
+		jobs[cpu].job = NULL;
+		jobs[cpu].begun++;
 		kick(cpu);
 		wait_cpu(cpu);
 	}

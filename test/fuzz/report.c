@@ -81,7 +81,7 @@ void print_count(const char *what, uint64_t a, uint64_t b, uint64_t count)
 
 void print_counts(void)
 {
-	uint64_t smcs = 0, probes = 0;
+	uint64_t smcs = 0, probes = 0, pace = 0;
 
 	for (uint32_t f = 0; f <= FUNCTIONS; f++) {
 		for (uint32_t s = 0; s < STATUSES; s++) {
@@ -102,7 +102,9 @@ void print_counts(void)
 	for (uint32_t cpu = 0; cpu < CPUS; cpu++) {
 		smcs += workers[cpu].smcs;
 		probes += workers[cpu].probes;
+		pace += workers[cpu].pace;
 	}
 	print_count("smc", 0, 0, smcs);
 	print_count("touch", 0, 0, probes);
+	print_count("pace", 0, 0, pace);
 }

@@ -42,7 +42,7 @@ def shrink(image, case, result, seconds=600, say=print):
     why = [result.why]
 
     def tried(candidate):
-        r = boot.boot(image, candidate, seconds=120)
+        r = boot.boot(image, candidate, seconds=60)
         same = kind(r.why) == want
         if same:
             why[0] = r.why
