@@ -45,6 +45,19 @@ class Dispatcher(Project):
             self.assertIn(f"no verb '{verb}'", said)
 
 
+class Run(Project):
+    def test_wrong_use(self):
+        """One line that names the option, status 2, before anything is built."""
+        for wrong in ("--cpus 9", "--cpus 0", "--cpus", "--memory 100", "--memory 1G", "--guest 5.0", "--cpu a;b",
+                      "--stall x", "--stall 0", "--timeout 0x1", "--fly"):
+            status, said = self.nie("run", "--no-build", *wrong.split())
+            self.assertEqual((wrong, status, said.count("\n")), (wrong, 2, 1))
+            self.assertIn(wrong.split()[0], said)
+
+    def test_quotes_in_command(self):
+        self.assertEqual(self.nie("run", "--no-build", "--run", 'say "x"')[0], 2)
+
+
 class Groups(Project):
     def group(self, body):
         path = self.write("test/g/run", "#!/bin/bash\n" + body)
