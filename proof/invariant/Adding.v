@@ -155,6 +155,25 @@ Proof.
   - intros q G. unfold host_may_access. rewrite RR, EC, OO. exact (l_access L q G).
 Qed.
 
+Lemma onto_records : forall a b, onto a -> cfg b = cfg a -> owners b = owners a -> slots b = slots a -> same_records a b -> onto b.
+Proof.
+  intros a b O EC EO ES S. constructor; intros q v; unfold own, in_ram, slot_at, vcpu_at; rewrite ?EC, ?EO, ?ES.
+  - apply (on_data _ O).
+  - apply (on_shared _ O).
+  - intros l k. destruct (same_root _ _ S v) as [-> _]. apply (on_table _ O).
+  - destruct (s_vcpus S) as [-> _]. apply (on_vcpu _ O).
+  - destruct (s_vcpus S) as [-> _]. apply (on_run _ O).
+Qed.
+
+(* Measuring changes the build log of a VM that is. *)
+Lemma measured_parts : forall v w a, vm_state (vm_at a v) <> NIE_VM_FREE -> let b := Donation.measured_if_building v w a in
+  cfg b = cfg a /\ owners b = owners a /\ slots b = slots a /\ modes b = modes a /\ same_records a b.
+Proof.
+  intros v w a F. cbn zeta. unfold Donation.measured_if_building. destruct (vm_state (vm_at a v) =? NIE_VM_BUILDING).
+  - repeat split. all: try (apply same_set_vm; [reflexivity|auto]).
+  - repeat split.
+Qed.
+
 (** Pages at the last level. *)
 
 Definition page_entries (v x n : Z) : Z -> Z -> Z -> Prop := fun v' l k => v' = v /\ l = 3 /\ x <= k < x + n.

@@ -47,6 +47,13 @@ Proof.
   - destruct (s_here S), (s_here T). split; congruence.
 Qed.
 
+Lemma same_sym : forall a b, same_records a b -> same_records b a.
+Proof.
+  intros a b S. constructor; try (destruct S as [_ _ [] [] []]; auto; fail).
+  - intro v. symmetry. apply (s_vm S).
+  - intros v V F. destruct (same_root _ _ S v) as [_ E]. rewrite E in F. symmetry. now apply (s_free S).
+Qed.
+
 Section Same.
 Context {a b : state}.
 Hypothesis S : same_records a b.
