@@ -298,3 +298,56 @@ Proof.
     + right. replace (l + 1 - 1) with l by lia. rewrite SN. f_equal. lia.
 Qed.
 End One.
+
+(** Pages that the host gives: kept by the engine, then owned. *)
+
+Section Donated.
+Variables (a : state) (p count : Z).
+Hypothesis W : wf a.
+Hypothesis C : 1 <= count /\ p mod 512 + count <= 512.
+Hypothesis HO : forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host.
+
+Notation k := (kept p count a).
+Definition kept_is : hidden a p count k := kept_hidden a p count W C HO.
+
+(* What the engine keeps is free for any use. *)
+Lemma kept_free : forall q, given p count q -> in_ram k q = true /\ own k q = Engine /\ ~ engine_range k q /\ mode_at k (q / 512) <> Unmapped.
+Proof.
+  intros q G. pose proof kept_is as B. destruct (given_host B q G) as [R E]. rewrite (h_ram B), (h_kept B q G), (h_mode B).
+  split; auto. split; auto. split.
+  - intro X. unfold engine_range in X. rewrite (h_cfg B) in X. rewrite (wf_engine _ W) in E by exact X. discriminate.
+  - unfold given in G. replace (q / 512 =? p / 512) with true by lia. discriminate.
+Qed.
+
+Lemma kept_parts : cfg k = cfg a /\ modes k = Map.set (modes a) (p / 512) Split.
+Proof.
+  pose proof (owned_but count p (fun _ => Engine) a ltac:(lia)) as E. unfold kept. split.
+  - change (cfg (each count (owned p (fun _ => Engine)) a) = cfg a). now rewrite E.
+  - change (Map.set (modes (each count (owned p (fun _ => Engine)) a)) (p / 512) Split = Map.set (modes a) (p / 512) Split). now rewrite E.
+Qed.
+
+Lemma kept_slots : forall v l x, slot_at k v l x = slot_at a v l x.
+Proof. exact (h_slot kept_is). Qed.
+
+Lemma kept_access : forall q, given p count q -> host_may_access k q = false.
+Proof. intros q G. destruct (kept_free q G) as (R & E & _). unfold host_may_access. now rewrite R, E. Qed.
+Variables (vm : Z) (o : Z -> owner).
+Hypothesis V : vm_state (vm_at a vm) <> NIE_VM_FREE.
+Notation d := (Donation.donate vm p count o a).
+
+Lemma donated_parts : cfg d = cfg k /\ modes d = modes k /\ same_records k d /\
+  (forall v l x, slot_at d v l x = slot_at k v l x) /\
+  (forall q, own d q = if (p <=? q) && (q <? p + count) then o (q - p) else own k q).
+Proof.
+  destruct (hand_over_rest a vm p count o) as (E1 & E2 & E3); [lia|]. pose proof kept_is as B. destruct kept_parts as [K1 K2].
+  unfold Donation.donate. split; [|split; [|split; [|split]]].
+  - change (cfg (hand_over vm p count o a) = cfg k). congruence.
+  - change (Map.set (modes (hand_over vm p count o a)) (p / 512) Split = modes k). now rewrite K2, E3.
+  - eapply same_trans; [apply same_sym; exact (h_records B)|]. eapply same_trans; [apply (hand_over_records a vm p count o); [lia|exact V]|].
+    now apply same_of_eq.
+  - intros v l x. rewrite (h_slot B). unfold slot_at. change (slots (set_mode (p / 512) Split (hand_over vm p count o a))) with (slots (hand_over vm p count o a)).
+    now rewrite E2.
+  - intro q. change (own (hand_over vm p count o a) q = if (p <=? q) && (q <? p + count) then o (q - p) else own k q).
+    rewrite hand_over_at by lia. destruct ((p <=? q) && (q <? p + count)) eqn:E; auto. symmetry. apply (h_own B). unfold given. lia.
+Qed.
+End Donated.

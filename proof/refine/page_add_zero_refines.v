@@ -15,7 +15,7 @@ From nie.lib Require Import Wp.
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate
   nie.generated.state.stage2 nie.generated.state.checks nie.generated.state.pages nie.generated.state.measure nie.generated.call.page_add_zero.
 From nie.spec Require Import Core.
-From nie.proof.refine Require Export checks_refines donate_refines pages_refines Built.
+From nie.proof.refine Require Export Adds.
 Import ListNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
@@ -24,51 +24,6 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 Notation spec_zero_check := nie.spec.call.page_add_zero.page_add_zero_check.
 Notation spec_page_add_zero := nie.spec.call.page_add_zero.page_add_zero.
 Notation add_zero := nie.spec.call.page_add_zero.add_zero.
-
-Lemma window_small : forall a v, wf a -> 0 <= v < NIE_MAX_VMS -> vm_state (vm_at a v) <> NIE_VM_FREE ->
-  0 <= ram_base (vm_at a v) < 2 ^ 63 /\ 0 <= ram_pages (vm_at a v) < 2 ^ 63.
-Proof. intros a v W V F. destruct (v_used _ (wf_v _ W) v V F) as (_ & _ & A & B). lia. Qed.
-
-Lemma is_used : forall a v s s', vm_is a v s s' = true -> s <> NIE_VM_FREE -> s' <> NIE_VM_FREE -> vm_state (vm_at a v) <> NIE_VM_FREE.
-Proof. intros a v s s' E N N' F. unfold vm_is in E. rewrite F in E. unfold NIE_VM_FREE in *. lia. Qed.
-
-Lemma all_empty_ok : forall a v l n k, Donation.all_empty a v l k n = NIE_OK ->
-  forall y, k <= y < k + Z.of_nat n -> slot_at a v l y = Empty.
-Proof.
-  induction n as [|n IH]; intros k H y Y; [lia|]. cbn [Donation.all_empty] in H.
-  destruct (slot_at a v l k) eqn:E; try discriminate. destruct (Z.eq_dec y k) as [->|]; auto. apply (IH (k + 1)); auto. lia.
-Qed.
-
-Lemma host_owns_ok : forall a n p, Donation.host_owns a p n = true -> forall q, p <= q < p + Z.of_nat n -> own a q = Host.
-Proof.
-  induction n as [|n IH]; intros p H q Q; [lia|]. cbn [Donation.host_owns] in H.
-  destruct (own a p) eqn:E; try discriminate. destruct (Z.eq_dec q p) as [->|]; auto. apply (IH (p + 1)); auto. lia.
-Qed.
-
-(* What a passed check of pages means. *)
-Lemma donation_ok : forall a pa count, wf a -> 0 <= pa -> Donation.check_donation a pa count = NIE_OK -> let p := State.page_of pa in
-  pa = p * 4096 /\ 1 <= count /\ p mod 512 + count <= 512 /\ forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host.
-Proof.
-  intros a pa count W P H. unfold Donation.check_donation, State.aligned, State.range_ok, State.page_of in *.
-  destruct (Z.eqb_spec (pa mod 4096) 0) as [E|E]; [|discriminate].
-  destruct ((1 <=? count) && (pa / 4096 mod 512 + count <=? 512)) eqn:C; [|discriminate].
-  destruct (in_ram a (pa / 4096)) eqn:R; [|discriminate]. destruct (Donation.host_owns a (pa / 4096) (Z.to_nat count)) eqn:O; [|discriminate].
-  cbn zeta. split; [lia|]. split; [lia|]. split; [lia|]. intros i I. split.
-  - pose proof (c_ram _ (wf_c _ W)). unfold in_ram in *. lia.
-  - eapply host_owns_ok; eauto. lia.
-Qed.
-
-Lemma placement_ok : forall a v ipa pa count, wf a -> 0 <= ipa -> 0 <= pa -> Donation.check_placement a v ipa pa count = NIE_OK ->
-  let x := State.page_of ipa in let p := State.page_of pa in
-  ipa = x * 4096 /\ pa = p * 4096 /\ 1 <= count /\ 0 <= x < 2 ^ 27 /\ x mod 512 + count <= 512 /\ p mod 512 + count <= 512 /\
-  forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host.
-Proof.
-  intros a v ipa pa count W I P H. unfold Donation.check_placement in H.
-  destruct (State.aligned ipa) eqn:E1; [|discriminate]. destruct (State.range_ok (State.page_of ipa) count) eqn:E2; [|discriminate].
-  destruct (in_ipa_space ipa) eqn:E3; [|discriminate]. destruct (Donation.in_window a v (State.page_of ipa) count); [|discriminate].
-  destruct (donation_ok a pa count W P H) as (H1 & H2 & H3 & H4). unfold State.aligned, State.range_ok, in_ipa_space, NIE_IPA_BITS, State.page_of in *.
-  cbn zeta. repeat split; auto; try lia; now apply H4.
-Qed.
 
 Section Check.
 Variables (a : state) (h0 : Machine.hw) (gl : globals) (m : Z -> Z).
@@ -111,65 +66,6 @@ Proof.
 Qed.
 End Check.
 
-Section Apply.
-Variables (a : state) (h0 : Machine.hw) (m0 : Z -> Z).
-Hypothesis W : wf a.
-Hypothesis O : onto a.
-Hypothesis RAM : ram h0 = ram_of a.
-Hypothesis ENG : engine h0 = engine_of a.
-Hypothesis TH : tables_hold a m0.
-Variables (vm x p count : Z).
-Hypothesis V : 0 <= vm < NIE_MAX_VMS /\ vm_state (vm_at a vm) <> NIE_VM_FREE.
-Hypothesis X : 0 <= x < 2 ^ 27.
-Hypothesis C : 1 <= count /\ p mod 512 + count <= 512.
-Hypothesis CX : 0 <= x /\ x mod 512 + count <= 512.
-Hypothesis HO : forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host.
-
-Notation k := (Adding.kept p count a).
-Notation o := (fun i => Data vm (x + i)).
-
-(* From the check to pages that are scrubbed: nobody but the engine reaches them. *)
-Lemma donated_wp : forall gl h (rest : M (mach globals Machine.hw) Z) (Q : Z -> mach globals Machine.hw -> Prop), globals_hold a gl -> world h0 (Aset a) (Aset a) m0 (now m0) h ->
-  (forall gl' m h', globals_hold (Donation.donate vm p count o a) gl' -> only_granules gl gl' ->
-     world h0 (Aset k) (Aset k) m (now m) h' -> tables_hold k m ->
-     (forall q i, is_word i = true -> given p count q -> m (q * 512 + i) = 0) -> wp rest Q (Mach gl' h')) ->
-  wp (donate vm p count GRANULE_DATA (wrap U8 vm) 0 0 (wrap U32 x) ;;; pages_scrub p count ;;; ic_invalidate ;;; rest) Q (Mach gl h).
-Proof.
-  intros gl h rest Q G X0 H. pose proof (page_add_zero_preserves.kept_is a p count W C HO) as B.
-  assert (WK : wf k) by (exact (hidden_wf B)).
-  assert (RAM' : ram h0 = ram_of k) by (rewrite RAM; unfold ram_of; now rewrite (h_cfg B)).
-  unfold NIE_MAX_VMS in V. replace (wrap U8 vm) with vm by (unfold wrap; cbn [width]; lia). rewrite (wrap32 x) by lia.
-  w_bind. eapply donate_wp with (o := o) (a := a) (b := k); eauto.
-  - apply W.
-  - unfold NIE_MAX_VMS. lia.
-  - lia.
-  - intros i I. now apply HO.
-  - lia.
-  - split; discriminate.
-  - intros gl1 m1 h1 G1 O1 X1 T1 _. cbn beta. w_bind.
-    eapply pages_scrub_wp with (c := k); eauto; [lia| |].
-    + intros q Gq. destruct (page_add_zero_preserves.kept_free a p count W C HO q Gq) as (F1 & F2 & F3 & F4).
-      split; auto. split; [apply (kept_untouched _ WK); auto; now rewrite F2|].
-      intros [F|(_ & v & l & [F|(l' & F)])]; [auto|rewrite F2 in F; discriminate|rewrite F2 in F; discriminate].
-    + intros m2 h2 X2 T2 Z2 _. cbn beta. w_bind. eapply wp_ic; [exact X2|]. intros h3 X3. cbn beta. apply (H gl1 m2 h3); auto.
-      eapply globals_of; [exact G1| | | | | | ]; reflexivity.
-Qed.
-End Apply.
-
-(* Every state that carries out the change of [R] a later state: what is not named is as it was. *)
-Lemma R_after : forall a a' s s', R a s -> wf a' -> onto a' -> globals_hold a' (glob s') ->
-  (exists m, world (hw s) (Aset a') (Aset a') m (now m) (hw s') /\ tables_hold a' m) -> cfg a' = cfg a -> same_records a a' ->
-  R a' s' /\ frame_of (hw s) (hw s').
-Proof.
-  intros a a' s s' [W O G (m & X & TH) RAM ENG REGS] W' O' G' (m' & X' & T') CF SR.
-  pose proof (w_frame _ _ _ _ _ _ X') as F. split; [|exact F]. constructor; auto.
-  - exists m'. split; auto. destruct X'. constructor; auto. now constructor.
-  - rewrite (f_ram _ _ F), RAM. unfold ram_of. now rewrite CF.
-  - rewrite (f_engine _ _ F), ENG. unfold engine_of. now rewrite CF.
-  - eapply registers_same; [eapply registers_frame; eauto|exact CF|apply SR|apply SR|apply SR|].
-    intro v. now destruct (same_root _ _ SR v).
-Qed.
-
 Notation zero_pages := page_add_zero_preserves.zero_pages.
 Notation zero_block := page_add_zero_preserves.zero_block.
 
@@ -188,7 +84,7 @@ Hypothesis HO : forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p 
 Notation k := (Adding.kept p count a).
 Notation o := (fun i => Data vm (x + i)).
 Notation d := (Donation.donate vm p count o a).
-Let B : hidden a p count k := page_add_zero_preserves.kept_is a p count W C HO.
+Let B : hidden a p count k := Adding.kept_is a p count W C HO.
 
 Lemma map_pages_wp : forall t gl m h (Q : unit -> mach globals Machine.hw -> Prop),
   slot_at a vm 2 (x / 512) = ToTable t -> (forall y, x <= y < x + count -> slot_at a vm 3 y = Empty) ->
@@ -215,13 +111,13 @@ Proof.
   - rewrite RAM. unfold ram_of. now rewrite (h_cfg B).
   - rewrite ENG. unfold engine_of. now rewrite (h_cfg B).
   - apply V.
-  - destruct (g_vm _ _ G vm) as (_ & -> & _); [apply V|]. destruct (page_add_zero_preserves.donated_parts a p count W C HO vm o (proj2 V)) as (_ & _ & S & _).
+  - destruct (g_vm _ _ G vm) as (_ & -> & _); [apply V|]. destruct (Adding.donated_parts a p count W C HO vm o (proj2 V)) as (_ & _ & S & _).
     now destruct (same_root _ _ S vm).
   - lia.
-  - rewrite (page_add_zero_preserves.kept_slots a p count W C HO). exact T.
+  - rewrite (Adding.kept_slots a p count W C HO). exact T.
   - lia.
   - unfold page_entries. tauto.
-  - intros y Y. rewrite (page_add_zero_preserves.kept_slots a p count W C HO). auto.
+  - intros y Y. rewrite (Adding.kept_slots a p count W C HO). auto.
   - intros i I. unfold slot_at. rewrite Z3. fold (slot_at (zero_pages a vm x p count) vm 3 (x + i)).
     rewrite (page_add_zero_preserves.zero_pages_slot a vm x p count C HO EM) by auto.
     rewrite <- Z.lor_assoc. change (Z.lor DESC_NORMAL DESC_PAGE) with 2047. norm. apply lor_page; lia.
@@ -256,13 +152,13 @@ Proof.
   assert (P0 : 0 < p /\ p + count <= 2 ^ 27 + 1).
   { pose proof (c_ram _ (wf_c _ W)). destruct (HO 0) as [R0 _]; [lia|]. destruct (HO (count - 1)) as [R1 _]; [lia|]. unfold in_ram in *. lia. }
   assert (RAM' : ram h0 = ram_of k) by (rewrite RAM; unfold ram_of; now rewrite (h_cfg B)).
-  pose proof (page_add_zero_preserves.kept_slots a p count W C HO) as KS.
+  pose proof (Adding.kept_slots a p count W C HO) as KS.
   assert (TK1 : slot_at k vm 1 (x / 512 / 512) = ToTable t) by (rewrite KS; exact T).
   destruct (wf_tab _ WK _ _ _ _ TK1) as (_ & RT & OT). change (1 + 1) with 2 in OT.
   w_bind. eapply (s2_walk_wp h0 k); eauto.
   { intros q v l y R E. apply (kept_untouched _ WK); auto. now rewrite E. }
   { apply V. } { destruct (h_root B vm) as [_ ->]. apply V. }
-  { destruct (g_vm _ _ G vm) as (_ & -> & _); [apply V|]. destruct (page_add_zero_preserves.donated_parts a p count W C HO vm o (proj2 V)) as (_ & _ & S & _).
+  { destruct (g_vm _ _ G vm) as (_ & -> & _); [apply V|]. destruct (Adding.donated_parts a p count W C HO vm o (proj2 V)) as (_ & _ & S & _).
     now destruct (same_root _ _ S vm). }
   { unfold LEVEL_BLOCK. lia. }
   intros h1 X1. cbn beta. unfold walk_end, LEVEL_BLOCK. change (2 =? 1) with false. change (2 =? 2) with true. cbn iota.
@@ -328,8 +224,9 @@ Proof.
   assert (VB : 0 <= vm < 64) by (unfold NIE_MAX_VMS in V; lia).
   rewrite (wrap32 vm) by lia. skip. w_known page_of_run. skip. w_known page_of_run.
   change (pa / 4096) with (State.page_of pa). change (ipa / 4096) with (State.page_of ipa). rewrite <- Ex, <- Ep.
-  eapply (donated_wp a h m W RAM ENG TH vm x p count V F4 C F7); [exact G|exact X1|].
-  intros gl2 m2 h2 G2 O2 X2 T2 _.
+  replace (wrap U8 vm) with vm by (unfold wrap; cbn [width]; lia). rewrite (wrap32 x) by lia.
+  eapply (donated_wp a h m W RAM ENG TH vm p count (proj1 V) C F7 (fun i => Data vm (x + i)) GRANULE_DATA vm 0 x); [lia|auto|split; discriminate|exact G|exact X1|].
+  intros gl2 m2 h1' G2 O2 X1' T2 _. w_bind. eapply wp_ic; [exact X1'|]. intros h2 X2. cbn beta.
   set (w := Measure.record MEASURE_ZERO ipa count 0). set (z := Donation.measured_if_building vm w (add_zero vm x p count level a)).
   destruct (add_zero_records a vm x p count level ltac:(lia) ST) as (A1 & A2 & A3).
   assert (NF : vm_state (vm_at (add_zero vm x p count level a) vm) <> NIE_VM_FREE) by (destruct (same_root _ _ A2 vm) as [_ ->]; exact ST).
