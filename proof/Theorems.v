@@ -9,8 +9,8 @@ From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
-From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines statements.
-Require nie.generated.call.page_remove nie.generated.call.table_remove.
+From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines statements.
+Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -37,6 +37,18 @@ Proof.
   exists st, x1, x2, a', s'. split; [reflexivity|]. split; [|auto].
   exact (Program.core_means "call_table_remove"%string nie.generated.call.table_remove.call_table_remove_sem eq_refl
     [vm; ipa; level] s (st, x1, x2) s' E).
+Qed.
+
+(* PAGE_ADD_ZERO does exactly what spec/call/page_add_zero.v says. *)
+Theorem page_add_zero_is_correct : page_add_zero_correct Program.core.
+Proof.
+  intros a s vm ipa pa count level HR HV HI HP HC HL.
+  pose proof (page_add_zero_refines a s vm ipa pa count level HR HV HI HP HC HL) as H. unfold wp in H.
+  destruct (nie.generated.call.page_add_zero.call_page_add_zero vm ipa pa count level s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_page_add_zero vm ipa pa count level a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_page_add_zero"%string nie.generated.call.page_add_zero.call_page_add_zero_sem eq_refl
+    [vm; ipa; pa; count; level] s st s' E).
 Qed.
 
 (* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches

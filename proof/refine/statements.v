@@ -6,7 +6,8 @@ From nie.spec Require Import State.
 From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core.
-From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks.
+From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks Built.
+From nie.spec.call Require page_add_zero.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -29,3 +30,10 @@ Definition table_remove_correct (P : program gvar) : Prop := forall a s vm ipa l
   exists st x1 x2 a' s', spec_table_remove vm ipa level a = ((st, x1, x2), a') /\
     run_of P "call_table_remove" [vm; ipa; level] s = Some ([st; x1; x2], s') /\
     R a' s' /\ only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s').
+
+(* PAGE_ADD_ZERO. What pages hold is not in [R]: that they are zero when the VM first looks is not said here. *)
+Definition page_add_zero_correct (P : program gvar) : Prop := forall a s vm ipa pa count level,
+  R a s -> u64 vm -> u64 ipa -> u64 pa -> u64 count -> u64 level ->
+  exists st a' s', page_add_zero.page_add_zero vm ipa pa count level a = (st, a') /\
+    run_of P "call_page_add_zero" [vm; ipa; pa; count; level] s = Some ([st], s') /\
+    R a' s' /\ only_built (glob s) (glob s') /\ frame_of (hw s) (hw s').
