@@ -28,12 +28,17 @@ void vgic_init(struct vgic *v, u32 cpus)
 u32 vgic_wanted(const struct vgic *v)
 {
 	const struct vgic_bank *b;
-	u32 cpu, i, mask = 0;
+	u32 cpu, i, hidden, mask = 0;
 
 	for (cpu = 0; cpu < v->cpus; cpu++) {
 		for (i = 0; i < VGIC_BANKS; i++) {
 			b = vgic_bank_const(v, cpu, i);
-			if (vgic_deliverable(v, b) & b->to[cpu] & ~(b->active | b->listed))
+			/*
+			 * A level that is in a list register asks again by itself. An edge there does not: the VM
+			 * may have ended the one that it was given, and would wait for its next exit.
+			 */
+			hidden = (b->active | b->listed) & ~b->edge;
+			if (vgic_deliverable(v, b) & b->to[cpu] & ~hidden)
 				mask |= 1U << cpu;
 		}
 	}

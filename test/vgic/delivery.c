@@ -52,8 +52,7 @@ static void test_edge(void)
 	enter(&f);
 	CHECK(!(f.lr[0] & LR_EOI));
 	CHECK(ack(&f) == 34);
-	CHECK(vgic_line(&v, 0, 34, true) ==
-	      0); /* it is in a list register: seen at the next exit */
+	CHECK(vgic_line(&v, 0, 34, true) == 1); /* its list register holds the edge before */
 	eoi(&f, 34);
 	leave(&f);
 	CHECK(vgic_wanted(&v) == 1); /* the second edge is not lost */
