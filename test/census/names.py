@@ -18,8 +18,8 @@ def known():
     for path in glob.glob(os.path.join(ROOT, "test", "unit", "*.c")) + glob.glob(os.path.join(ROOT, "test", "qemu", "*.c")):
         with open(path, encoding="utf-8") as f:
             names.update(re.findall(r"\bTEST\((\w+)\)", f.read()))
-    for group in ("unit", "qemu"):
-        with open(os.path.join(ROOT, "test", group, "mutants"), encoding="utf-8") as f:
+    for path in ("mutants/c_mutants.py", "qemu/mutants", "fuzz/mutants"):
+        with open(os.path.join(ROOT, "test", path), encoding="utf-8") as f:
             names.update(re.findall(r'^    "(\w+)": \(', f.read(), re.M))
     with open(os.path.join(ROOT, "test", "census", "run"), encoding="utf-8") as f:
         names.update(re.findall(r"^(?:table|engine|refused) (\w+)", f.read(), re.M))

@@ -250,39 +250,51 @@ static struct answer must(struct worker *w, struct call c)
 	return r;
 }
 
-/* All that the VM has of one kind (tables: of one level); a block is split first. */
-static void reap_kind(struct worker *w, uint64_t i, uint64_t kind, uint64_t level)
+/* What one VM has. */
+static uint16_t had[RAM_PAGES];
+static uint32_t had_count;
+
+/* A block is split before its pages can be had. */
+static struct answer split_and_take(struct worker *w, struct call c)
 {
-	for (uint64_t page = 0; page < RAM_PAGES; page++) {
-		uint64_t tag = owners[page];
-		struct call c = take(page);
+	uint64_t table = pick_free_page(w);
+
+	must(w, (struct call){ NIE_TABLE_ADD, { c.a[0], c.a[1] / MIB2 * MIB2, 3, table }, 0, 0 });
+	had[had_count++] = (uint16_t)((table - RAM) / PAGE);
+	c.a[2] = chance(w, 50) ? 512 : 1;
+	return make_call(w, &c);
+}
+
+/* All that the VM has of one kind (tables: of one level). */
+static void reap_kind(struct worker *w, uint64_t kind, uint64_t level)
+{
+	for (uint32_t n = 0; n < had_count; n++) {
+		uint64_t tag = owners[had[n]];
+		struct call c = take(had[n]);
 		struct answer r;
 
-		if (tag >> 56 != kind || (tag >> 48 & 255) != i ||
-		    (kind == OWN_TABLE && (tag >> 40 & 3) != level))
+		if (tag >> 56 != kind || (kind == OWN_TABLE && (tag >> 40 & 3) != level))
 			continue;
 		r = make_call(w, &c);
-		if (r.x[0] == NIE_E_BLOCK) {
-			must(w, (struct call){ NIE_TABLE_ADD,
-					       { i, c.a[1] / MIB2 * MIB2, 3, pick_free_page(w) },
-					       0,
-					       0 });
-			c.a[2] = chance(w, 50) ? 512 : 1;
-			r = make_call(w, &c);
-		}
-		if (r.x[0] != NIE_OK || r.x[1] != RAM + page * PAGE)
+		if (r.x[0] == NIE_E_BLOCK)
+			r = split_and_take(w, c);
+		if (r.x[0] != NIE_OK || r.x[1] != RAM + (uint64_t)had[n] * PAGE)
 			broken(w, "what was given does not come back", r.x[0], tag);
 	}
 }
 
 void reap(struct worker *w, uint64_t i)
 {
-	uint64_t kinds[] = { OWN_CONTEXT, OWN_DATA, OWN_SHARED };
-
+	had_count = 0;
+	for (uint64_t page = 0; page < RAM_PAGES; page++) {
+		if (owners[page] != 0 && (owners[page] >> 48 & 255) == i)
+			had[had_count++] = (uint16_t)page;
+	}
 	must(w, (struct call){ NIE_VM_STOP, { i }, 0, 0 });
-	for (uint32_t n = 0; n < 3; n++)
-		reap_kind(w, i, kinds[n], 0);
-	reap_kind(w, i, OWN_TABLE, 3);
-	reap_kind(w, i, OWN_TABLE, 2);
-	reap_kind(w, i, OWN_ROOT, 0);
+	reap_kind(w, OWN_CONTEXT, 0);
+	reap_kind(w, OWN_DATA, 0);
+	reap_kind(w, OWN_SHARED, 0);
+	reap_kind(w, OWN_TABLE, 3);
+	reap_kind(w, OWN_TABLE, 2);
+	reap_kind(w, OWN_ROOT, 0);
 }

@@ -146,10 +146,11 @@ static void check_once(struct worker *w, uint64_t tag)
 	seen[at] = tag;
 }
 
-static void check_page(struct worker *w, uint64_t page)
+/* Most pages are only looked into, which takes an eighth of the time. */
+static void check_page(struct worker *w, uint64_t page, bool whole)
 {
 	uint64_t tag = owners[page], kind = tag >> 56, found = 0;
-	uint64_t at = RAM + page * PAGE, scan = page_scan(at, 0, &found);
+	uint64_t at = RAM + page * PAGE, scan = page_scan(at, whole ? 0 : 448, &found);
 	bool open = kind == OWN_HOST || kind == OWN_SHARED || kind == OWN_RUN;
 
 	if (kind >= OWN_END || (tag >> 48 & 255) >= NIE_MAX_VMS || (kind == OWN_HOST && tag != 0))
@@ -202,7 +203,7 @@ void model_check(struct worker *w, bool all)
 		if ((page >= own && page < own_end) || engine)
 			continue;
 		if (all || in_arena || owners[page] != 0)
-			check_page(w, page);
+			check_page(w, page, all || below(w, 16) == 0);
 	}
 	check_counts(w, all);
 	if (try_load(ENGINE + below(w, 512) * PAGE, &value) == 0)
