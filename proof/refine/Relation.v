@@ -184,6 +184,18 @@ Ltac w_index e := match goal with
 Ltac w_same spec := match goal with
   | |- context [?u =? ?v] => destruct (Z.eqb_spec u v), spec; try (exfalso; lia); cbn [negb]
   end.
+(* Shifts and masks by constants, as arithmetic. *)
+Ltac bits := repeat match goal with
+  | |- context [Z.shiftr ?x ?n] => rewrite (Z.shiftr_div_pow2 x n) by lia; let k := eval vm_compute in (2 ^ n) in change (2 ^ n) with k
+  | |- context [Z.shiftl ?x ?n] =>
+      first [ let v := eval vm_compute in (Z.shiftl x n) in match v with Zpos _ => change (Z.shiftl x n) with v end
+            | rewrite (Z.shiftl_mul_pow2 x n) by lia; let k := eval vm_compute in (2 ^ n) in change (2 ^ n) with k ]
+  | |- context [wrap ?t (Zpos ?k)] => let v := eval vm_compute in (wrap t (Zpos k)) in change (wrap t (Zpos k)) with v
+  end.
+(* A test of the C that is decided by what is known. *)
+Ltac w_if := repeat match goal with
+  | |- context [if ?c then _ else _] => first [replace c with true by lia | replace c with false by lia]; cbn iota
+  end.
 (* Steps that need no thought. *)
 Ltac w_step := match goal with
   | |- wp (bind _ _) _ _ => w_bind
@@ -353,13 +365,13 @@ Lemma desc_is_table_run : forall d, desc_is_table d s = Some (b2z (d mod 4 =? 3)
 Proof. intro d. unfold stage2_h.desc_is_table, ret. consts. now rewrite land_3. Qed.
 Lemma desc_valid_run : forall d, desc_valid d s = Some (b2z (valid d), s).
 Proof.
-  intro d. unfold stage2_h.desc_valid, ret. rewrite land_1, valid_mod. do 3 f_equal.
-  destruct (Z.eqb_spec (d mod 2) 0), (Z.eqb_spec (d mod 2) 1); cbn; auto; lia.
+  intro d. unfold stage2_h.desc_valid, ret. rewrite land_1, valid_mod.
+  match goal with |- Some (b2z ?c, _) = Some (b2z ?e, _) => replace c with e; [reflexivity|apply eq_true_iff_eq; lia] end.
 Qed.
 Lemma page_of_run : forall x, page_of x s = Some (x / 4096, s).
-Proof. intro x. unfold granule_h.page_of, ret. consts. now rewrite shiftr_12. Qed.
+Proof. intro x. unfold granule_h.page_of, ret, NIE_PAGE_SIZE. consts. now bits. Qed.
 Lemma address_of_run : forall p, 0 <= p < 2 ^ 52 -> address_of p s = Some (p * 4096, s).
-Proof. intros p P. unfold granule_h.address_of, ret. consts. rewrite shiftl_12, wrap64 by lia. auto. Qed.
+Proof. intros p P. unfold granule_h.address_of, ret, NIE_PAGE_SIZE. consts. bits. now wraps. Qed.
 Lemma aligned_run : forall x, aligned x 1 s = Some (b2z (x mod 4096 =? 0), s).
 Proof. intro x. unfold granule_h.aligned, ret. change (wrap U64 (wrap U64 (1 * NIE_PAGE_SIZE) - 1)) with 4095. now rewrite land_4095. Qed.
 Lemma range_ok_run : forall x n, 0 <= n < 2 ^ 64 -> range_ok x n s = Some (b2z (State.range_ok x n), s).

@@ -46,9 +46,8 @@ Proof.
   intros v st st' V. apply known_of_wp. unfold check_vm, vm_exists, s.
   destruct (Z.leb_spec NIE_MAX_VMS v) as [L|L]; [replace (v <? NIE_MAX_VMS) with false by lia; go; auto|].
   replace (v <? NIE_MAX_VMS) with true by lia. destruct (g_vm _ _ G v) as (E & _); [lia|]. unfold vm_is.
-  skip. w_load. skip. rewrite E. destruct (vm_state (vm_at a v) =? st); cbn [negb orb].
-  - go. auto.
-  - skip. w_load. skip. rewrite E. destruct (vm_state (vm_at a v) =? st'); cbn [negb]; go; auto.
+  destruct (vm_state (vm_at a v) =? st) eqn:E1, (vm_state (vm_at a v) =? st') eqn:E2; cbn [orb];
+    repeat (skip; try w_load; skip; rewrite ?E, ?E1, ?E2; cbn [negb]); go; auto.
 Qed.
 
 Lemma check_ipa_range_run : forall ipa n, 0 <= ipa < 2 ^ 64 -> 0 <= n < 2 ^ 64 ->
@@ -59,10 +58,7 @@ Proof.
   skip. w_known aligned_run. destruct (ipa mod 4096 =? 0); cbn [b2z]; [change (1 =? 0) with false|change (0 =? 0) with true]; cbn iota; [|go; auto].
   skip. w_known page_of_run. skip. w_known range_ok_run; [auto|].
   destruct (State.range_ok (ipa / 4096) n); cbn [b2z]; [change (1 =? 0) with false|change (0 =? 0) with true]; cbn iota; [|go; auto].
-  rewrite Z.shiftr_div_pow2 by (unfold NIE_IPA_BITS; lia). unfold NIE_IPA_BITS.
-  destruct (Z.eqb_spec (ipa / 2 ^ 39) 0) as [E|E]; cbn [negb].
-  - replace (ipa <? 2 ^ 39) with true by lia. go. auto.
-  - replace (ipa <? 2 ^ 39) with false by lia. go. auto.
+  unfold NIE_IPA_BITS. bits. destruct (Z.ltb_spec ipa (2 ^ 39)); w_if; go; auto.
 Qed.
 End Checks.
 

@@ -201,7 +201,7 @@ Proof.
   assert (NX := b_next i ltac:(lia)). fold q in NX. rewrite NX in Wb'.
   unfold take_back. w_bind. w_known granule_get_run; [apply Wb|eassumption|exact RQ|].
   rewrite OQ. destruct OQ0 as [OQ0|OQ0]; rewrite OQ0; cbn [owner_words].
-  - change (GRANULE_DATA =? GRANULE_SHARED) with false. cbn iota.
+  - change (GRANULE_DATA =? GRANULE_SHARED) with false. try change (negb false) with true. cbn iota.
     assert (NT : ~ touch (Aset (b i)) q).
     { assert (SP : spent vm x count vm 3 (x + (q - first))) by (unfold spent; subst q; lia).
       eapply (data_untouched _ Wb); eauto; [rewrite OQ; exact OQ0| |].
@@ -215,7 +215,7 @@ Proof.
       exfalso. unfold is_word in J. assert (p = q) by lia. subst p. auto. }
     intros gl1 m2 h3 G1 O1 X3 T3. cbn beta. go. apply H. exists gl1, h3, m2. rewrite NX.
     split; [auto|]. split; [auto|]. split; [auto|]. split; [auto|]. now apply only_trans with gl.
-  - change (GRANULE_SHARED =? GRANULE_SHARED) with true. cbn [negb]. cbn iota.
+  - change (GRANULE_SHARED =? GRANULE_SHARED) with true. try change (negb true) with false. cbn iota.
     w_bind. eapply release_wp with (a := b i); eauto; [apply Wb|]. intros gl1 G1 O1. cbn beta. fold (give vm q (b i)) in G1. go.
     assert (T1 : tables_hold (give vm q (b i)) m).
     { apply give_tables_shown; auto. unfold State.host_may_access. now rewrite RQ, OQ, OQ0. }
