@@ -9,8 +9,8 @@ From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
-From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines statements.
-Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero.
+From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines statements.
+Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -49,6 +49,18 @@ Proof.
   exists st, a', s'. split; [reflexivity|]. split; [|auto].
   exact (Program.core_means "call_page_add_zero"%string nie.generated.call.page_add_zero.call_page_add_zero_sem eq_refl
     [vm; ipa; pa; count; level] s st s' E).
+Qed.
+
+(* PAGE_SHARED_ADD does exactly what spec/call/page_shared_add.v says. *)
+Theorem page_shared_add_is_correct : page_shared_add_correct Program.core.
+Proof.
+  intros a s vm ipa pa count HR HV HI HP HC.
+  pose proof (page_shared_add_refines a s vm ipa pa count HR HV HI HP HC) as H. unfold wp in H.
+  destruct (nie.generated.call.page_shared_add.call_page_shared_add vm ipa pa count s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_page_shared_add vm ipa pa count a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_page_shared_add"%string nie.generated.call.page_shared_add.call_page_shared_add_sem eq_refl
+    [vm; ipa; pa; count] s st s' E).
 Qed.
 
 (* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches

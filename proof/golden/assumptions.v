@@ -4,6 +4,7 @@ From nie.proof Require Theorems.
 Print Assumptions Theorems.page_remove_is_correct.
 Print Assumptions Theorems.table_remove_is_correct.
 Print Assumptions Theorems.page_add_zero_is_correct.
+Print Assumptions Theorems.page_shared_add_is_correct.
 Print Assumptions Theorems.related_is_safe.
 Print Assumptions Theorems.related_is_exact.
 Print Assumptions Theorems.reached_by_owner.
@@ -13,10 +14,11 @@ Print Assumptions scrub_before_flush.scrub_before_flush.
 Print Assumptions flush_mutants.without_tlbi.
 Print Assumptions flush_mutants.with_wrong_vmid.
 Print Assumptions flush_mutants.without_dsb_before_tlbi.
-From nie.proof.security Require Watched page_remove_isolates table_remove_isolates page_add_zero_isolates page_remove_witness.
+From nie.proof.security Require Watched page_remove_isolates table_remove_isolates page_add_zero_isolates page_shared_add_isolates page_remove_witness.
 Print Assumptions page_remove_isolates.page_remove_does.
 Print Assumptions table_remove_isolates.table_remove_does.
 Print Assumptions page_add_zero_isolates.page_add_zero_does.
+Print Assumptions page_shared_add_isolates.page_shared_add_does.
 Print Assumptions page_remove_witness.it_runs.
 From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.
 Print Assumptions sha256_refines.sha256_block_wp.

@@ -7,7 +7,7 @@ From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks Built.
-From nie.spec.call Require page_add_zero.
+From nie.spec.call Require page_add_zero page_shared_add.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -36,4 +36,11 @@ Definition page_add_zero_correct (P : program gvar) : Prop := forall a s vm ipa 
   R a s -> u64 vm -> u64 ipa -> u64 pa -> u64 count -> u64 level ->
   exists st a' s', page_add_zero.page_add_zero vm ipa pa count level a = (st, a') /\
     run_of P "call_page_add_zero" [vm; ipa; pa; count; level] s = Some ([st], s') /\
+    R a' s' /\ only_built (glob s) (glob s') /\ frame_of (hw s) (hw s').
+
+(* PAGE_SHARED_ADD. *)
+Definition page_shared_add_correct (P : program gvar) : Prop := forall a s vm ipa pa count,
+  R a s -> u64 vm -> u64 ipa -> u64 pa -> u64 count ->
+  exists st a' s', page_shared_add.page_shared_add vm ipa pa count a = (st, a') /\
+    run_of P "call_page_shared_add" [vm; ipa; pa; count] s = Some ([st], s') /\
     R a' s' /\ only_built (glob s) (glob s') /\ frame_of (hw s) (hw s').
