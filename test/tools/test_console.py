@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/lib/console.py, with a shell in QEMU's place."""
 import os
+import subprocess
 import sys
+import time
 
 from common import ROOT, Case, run
 import console
@@ -57,6 +59,21 @@ class Console(Case):
     def test_lines_are_no_hang(self):
         script = "for i in 1 2 3 4 5 6; do echo '[vm1] x'; sleep 0.4; done; echo nie-demo: PASS"
         self.assertEqual(self.show(script, "--stall", "1")[0], 0)
+
+    def test_waiting_for_a_processor(self):
+        """Two that spin on one processor: each waits about half of the time."""
+        cpu = str(min(os.sched_getaffinity(0)))
+        spin = ["taskset", "-c", cpu, "bash", "-c", "while :; do :; done"]
+        both = [subprocess.Popen(spin) for _ in range(2)]
+        try:
+            time.sleep(2)
+            for one in both:
+                self.assertGreater(console.waited(one.pid), 0.3)
+            self.assertEqual(console.waited(2**30), 0)
+        finally:
+            for one in both:
+                one.kill()
+                one.wait()
 
     def test_endless_is_a_hang(self):
         status, said = self.show("while :; do echo x; sleep 0.2; done", "--timeout", "1")

@@ -7,6 +7,7 @@ The engine, the host and the VMs share one serial line: `nie: ` starts the engin
 1 failed or no verdict, 3 hang, 130 interrupted.
 """
 import argparse
+import glob
 import os
 import re
 import selectors
@@ -105,11 +106,26 @@ def ask(monitor, command):
     return text
 
 
+def waited(pid):
+    """Seconds that the busiest thread of a process was ready to run and had no processor; 0 if unknown.
+
+    The second word of schedstat, Linux' Documentation/scheduler/sched-stats.rst, in nanoseconds.
+    """
+    longest = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        try:
+            with open(path, encoding="ascii") as f:
+                longest = max(longest, int(f.read().split()[1]))
+        except (OSError, IndexError):
+            pass  # a thread that has ended
+    return longest / 1e9
+
+
 class Run:
     """One machine from start to end."""
 
     def __init__(self, a):
-        self.a, self.verdict, self.screen = a, None, Screen(sys.stdout)
+        self.a, self.verdict, self.screen, self.starved = a, None, Screen(sys.stdout), 0
         self.dir = tempfile.TemporaryDirectory()
         self.monitor = os.path.join(self.dir.name, "monitor")
         self.log = open(a.log, "wb") if a.log else None
@@ -128,9 +144,14 @@ class Run:
         self.screen.line(text)
         return not re.match(r"\[ *\d+\.\d+\] ", split(text)[1])
 
+    def clock(self):
+        """Seconds, without those in which others had the processors: a busy machine is no hang."""
+        self.starved = max(self.starved, waited(self.qemu.pid))
+        return time.monotonic() - self.starved
+
     def watch(self):
         """Until QEMU ends: None; or why it was taken for hanging."""
-        start = heard = time.monotonic()
+        start = heard = now = self.clock()
         pending = b""
         selector = selectors.DefaultSelector()
         selector.register(self.qemu.stdout, selectors.EVENT_READ)
@@ -144,8 +165,8 @@ class Run:
                     self.log.flush()
                 *lines, pending = (pending + data).split(b"\n")
                 if any([self.show(line.rstrip(b"\r")) for line in lines]):
-                    heard = time.monotonic()
-            now = time.monotonic()
+                    heard = now
+            now = self.clock()
             if now - heard > self.a.stall:
                 return f"nothing but kernels' messages for {self.a.stall} s"
             if now - start > self.a.timeout:
@@ -155,7 +176,8 @@ class Run:
     def end(self, hang):
         """The exit status, and a line that says why."""
         if hang:
-            self.screen.put(f"HANG while {self.screen.stage}: {hang}\n")
+            busy = f", without {self.starved:.0f} s in which other programs had the processors" if self.starved > 1 else ""
+            self.screen.put(f"HANG while {self.screen.stage}: {hang}{busy}\n")
             for line in last_state(self.monitor):
                 self.screen.put(f"       {line}\n")
             return 3
