@@ -97,7 +97,7 @@ Qed.
 (* [log] is everything that was measured: 64 * n bytes. *)
 Theorem measure_finish_wp : forall vm gl (h : H) log n (Q : unit -> mach globals H -> Prop), 0 <= vm < 64 ->
   measured gl vm log n ->
-  (forall gl', only_measure vm gl gl' -> hash_of gl' vm = Measure.measurement log -> Q tt (Mach gl' h)) ->
+  (forall gl', only_measure vm gl gl' -> hash_of gl' vm = Measure.measurement log -> field vms_hashed gl' = field vms_hashed gl -> Q tt (Mach gl' h)) ->
   wp (measure_finish vm) Q (Mach gl h).
 Proof.
   intros vm gl h log n Q V [L E D] HQ. unfold measure_finish.
@@ -125,7 +125,7 @@ Proof.
       do 14 (destruct i as [|i]; [cbn; rewrite ?Z14 by lia; reflexivity|]).
       destruct i as [|i]; [cbn -[Z.div Z.modulo Z.pow Z.mul]; lia|].
       destruct i as [|i]; [cbn -[Z.div Z.modulo Z.pow Z.mul]; lia|lia]. }
-    clear G. apply sha256_block_wp; [auto|]. intros gl3 (O & E3 & _). apply wp_ret. apply HQ.
+    clear G. apply sha256_block_wp; [auto|]. intros gl3 (O & E3 & HD). apply wp_ret. apply HQ; [| |rewrite HD; apply S2; discriminate].
     + eapply only_measure_trans; [apply scratch_only; exact S2|exact O].
     + rewrite E3, (scratch_hash _ _ _ S2), E, W. unfold Measure.measurement, Sha256.sha256.
       assert (LB : length (Measure.bytes_of log) = (64 * n)%nat).
