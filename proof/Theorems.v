@@ -11,8 +11,30 @@ From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
 From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines statements.
 Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add.
+From nie.proof.refine Require Import vm_stop_refines vm_activate_refines.
+Require nie.generated.call.vm_stop nie.generated.call.vm_activate.
 Import ListNotations.
 Open Scope Z_scope.
+
+(* VM_STOP does exactly what spec/call/vm_stop.v says. *)
+Theorem vm_stop_is_correct : vm_stop_correct Program.core.
+Proof.
+  intros a s vm HR HV. pose proof (vm_stop_refines a s vm HR HV) as H. unfold wp in H.
+  destruct (nie.generated.call.vm_stop.call_vm_stop vm s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_vm_stop vm a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_vm_stop"%string nie.generated.call.vm_stop.call_vm_stop_sem eq_refl [vm] s st s' E).
+Qed.
+
+(* VM_ACTIVATE does exactly what spec/call/vm_activate.v says. *)
+Theorem vm_activate_is_correct : vm_activate_correct Program.core.
+Proof.
+  intros a s vm HR HV. pose proof (vm_activate_refines a s vm HR HV) as H. unfold wp in H.
+  destruct (nie.generated.call.vm_activate.call_vm_activate vm s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_vm_activate vm a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_vm_activate"%string nie.generated.call.vm_activate.call_vm_activate_sem eq_refl [vm] s st s' E).
+Qed.
 
 (* PAGE_REMOVE does exactly what spec/call/page_remove.v says, whatever the other CPUs do meanwhile. *)
 Theorem page_remove_is_correct : page_remove_correct Program.core.

@@ -8,6 +8,7 @@ From nie.generated Require Import Prims.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks Built.
 From nie.spec.call Require page_add_zero page_shared_add.
+From nie.proof.refine Require Import life_refines vm_stop_refines vm_activate_refines.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -15,6 +16,14 @@ Definition u64 (x : Z) : Prop := 0 <= x < 2 ^ 64.
 (* The meaning of the deep term, by model/C.v, on the machine of model/Machine.v. *)
 Definition run_of (P : program gvar) (f : string) (args : list Z) (s : mach globals Machine.hw) :=
   den load store prim P f args s.
+
+(* VM_STOP and VM_ACTIVATE use no primitive: the machine below the core is as it was. *)
+Definition vm_stop_correct (P : program gvar) : Prop := forall a s vm, R a s -> u64 vm ->
+  exists st a' s', spec_vm_stop vm a = (st, a') /\ run_of P "call_vm_stop" [vm] s = Some ([st], s') /\
+    R a' s' /\ only_life vm (glob s) (glob s') /\ hw s' = hw s.
+Definition vm_activate_correct (P : program gvar) : Prop := forall a s vm, R a s -> u64 vm ->
+  exists st a' s', spec_vm_activate vm a = (st, a') /\ run_of P "call_vm_activate" [vm] s = Some ([st], s') /\
+    R a' s' /\ only_life vm (glob s) (glob s') /\ hw s' = hw s.
 
 (* PAGE_REMOVE. [R a s] holds [ok]: no obligation was violated, every state met was [safe]. The state [s] carries
    what the other CPUs will do before each primitive and what inputs will be read: all of it is quantified over. *)

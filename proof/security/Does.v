@@ -21,3 +21,5 @@ Proof.
   exists g', h', l. split; [exact W|]. split; [exact HR'|]. split; [exact O|].
   intros h1 act I. unfold all_safe in F. rewrite Forall_forall in F. exact (F _ I).
 Qed.
+
+Definition one_word (args : list Z) : Prop := exists vm, args = [vm] /\ u64 vm.
