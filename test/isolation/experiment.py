@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boots the experiment's host on QEMU, reads its record from the machine's memory, compares two of them."""
+import mmap
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import threading
+
+import record
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+OUT = os.path.join(ROOT, "build", "test", "isolation")
+SECONDS = 60
+MACHINE = "virt,virtualization=on,gic-version=3,its=on,dtb-randomness=off"
+RAM_BYTES = 128 << 20
+REPEATABLE = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]
+
+
+class Failed(Exception):
+    """What the experiment found, in a line."""
+
+
+def sh(*command):
+    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise SystemExit(done.stdout[-3000:] + "\n0 passed, 1 failed")
+
+
+class Boot:
+    """One boot: .text, the console; .memory, RAM as it was left; .ended, with the host's verdict."""
+
+    def __init__(self, folder, image, seed):
+        self.folder = tempfile.mkdtemp(dir=folder)
+        kernel, ram = os.path.join(self.folder, "image"), os.path.join(self.folder, "ram")
+        with open(kernel, "wb") as f:
+            f.write(image)
+        command = ["qemu-system-aarch64", "-M", MACHINE + ",memory-backend=ram", "-smp", "4", "-m", "128M",
+                   "-object", f"memory-backend-file,id=ram,size=128M,mem-path={ram},share=on", "-cpu", "max",
+                   "-display", "none", "-nic", "none", "-monitor", "none", "-serial", "stdio", "-kernel", kernel,
+                   "-seed", str(seed)] + REPEATABLE
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.ram, self.text, self.memory, self.ended = ram, "", None, False
+
+    def wait(self):
+        """Until the host's verdict. The host does nothing after it."""
+        timer = threading.Timer(SECONDS, self.process.kill)
+        timer.start()
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line.decode(errors="replace").rstrip())
+            if lines[-1].startswith("verdict:"):
+                break
+        timer.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.text = "\n".join(lines)
+        with open(self.ram, "rb") as f:
+            self.memory = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+        self.ended = lines[-1:] == ["verdict: done"]
+        return self
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.memory is not None:
+            self.memory.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Bench:
+    """The image, and what can be asked of it."""
+
+    def __init__(self, engine=None):
+        self.engine, self.words, self.bytes = engine, 0, 0
+
+    def __enter__(self):
+        shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.mkdtemp(prefix="nie-isolation-", dir=shm)
+        self.image = self.pack()
+        self.lists = self.find_registers()
+        for mark, numbers in self.lists.items():
+            self.patch(f"nie-list-of-{mark}".encode().ljust(16), struct.pack(f"<{len(numbers) + 1}I", len(numbers), *numbers))
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def pack(self):
+        engine = self.engine
+        if engine is None:
+            engine = f"{OUT}/engine/engine.elf"
+            sh("make", "-s", "-j2", "-C", "engine", f"O={OUT}/engine")
+        sh("make", "-s", "-j2", "-C", "test/isolation")
+        tree, initrd, out = (os.path.join(self.folder, n) for n in ("dtb", "initrd", "packed"))
+        with open(initrd, "wb") as f:
+            f.write(bytes(4096))
+        sh("qemu-system-aarch64", "-M", MACHINE + ",dumpdtb=" + tree, "-smp", "4", "-m", "128M", "-cpu", "max",
+           "-display", "none", "-nic", "none")
+        sh("tools/pack-image", "--engine", engine, "--kernel", f"{OUT}/host.img", "--initrd", initrd, "--dtb", tree,
+           "--out", out)
+        with open(out, "rb") as f:
+            return bytearray(f.read())
+
+    def patch(self, mark, value, offset=0):
+        assert self.image.count(mark) == 1, mark
+        at = self.image.index(mark) + len(mark) + offset
+        self.image[at : at + len(value)] = value
+
+    def boot(self, name, secret, seed=0, steps=0, tell=0):
+        self.patch(b"nie-test-name:", name.encode() + b"\0")
+        self.patch(b"nie-test-name:", struct.pack("<QQQ", seed, steps, tell), 64)
+        return Boot(self.folder, bytes(self.image), secret)
+
+    def find_registers(self):
+        """The numbers of the registers that go into the record, as the host and a VM find that they can read them."""
+        boot = self.boot("isolation_lists", 1)
+        try:
+            text = boot.wait().text
+        finally:
+            boot.close()
+        lists = {}
+        for who, number in re.findall(r"^(host|vm) 0x([0-9a-f]+)$", text, re.M):
+            if record.is_read(int(number, 16)):
+                lists.setdefault(who, []).append(int(number, 16))
+        # Two words of code each, in a page.
+        if set(lists) != {"host", "vm"} or max(map(len, lists.values())) > 250:
+            raise SystemExit("the lists of registers are not as expected\n0 passed, 1 failed")
+        return lists
+
+    def pair(self, seed, steps, secrets, tell=0):
+        """The difference of two runs, or None, and how many words were compared."""
+        boots = [self.boot("isolation", s, seed, steps, tell) for s in secrets]
+        try:
+            result = record.compare(*(b.wait().memory for b in boots), self.lists["host"])
+            if result.difference is None and not all(b.ended for b in boots):
+                raise Failed("a boot did not end: " + " / ".join(boots[0].text.splitlines()[-4:]))
+            return result
+        finally:
+            for b in boots:
+                b.close()
+
+    def alike(self, seed, steps):
+        result = self.pair(seed, steps, (1, 2))
+        if result.difference:
+            raise Failed(result.difference)
+        if result.wrong:
+            raise Failed(f"the victim's own state was not as it must be: {result.wrong}")
+        if not result.secret_pages:
+            raise Failed("the secrets do not differ")
+        self.words += result.words
+        self.bytes += result.bytes
+        return f"{result.calls} calls, {result.exits} exits, {result.words} words alike; {result.secret_pages} secret pages differ"
+
+    def repeats(self, seed, steps):
+        """The same entropy twice: all of it is alike, the secret too."""
+        result = self.pair(seed, steps, (7, 7))
+        if result.difference or result.secret_pages:
+            raise Failed(result.difference or "the secret is not the entropy's")
+        return f"the same secret twice: {result.words} words alike, no page differs"
+
+    def control(self, seed, steps):
+        """The victim tells its secret at the end: the runs must differ, at that exit first."""
+        result = self.pair(seed, steps, (1, 2), tell=1)
+        if not result.difference:
+            raise Failed("the secret was told, and nothing differs")
+        if result.told is None or not result.difference.startswith(result.told):
+            raise Failed("it differs before the secret was told: " + result.difference)
+        return "the secret is told: seen, " + result.difference
