@@ -99,13 +99,46 @@ def build(cpu="max", engine=None):
     return image
 
 
+class Order:
+    """Where the plugin's log goes: to a file, to the specification of test/oracle (`check`), or nowhere."""
+
+    def __init__(self, log=None, check=None, engine=None):
+        self.log, self.check, self.engine = log, check, engine
+        self.process, self.options, self.fds = None, [], ()
+
+    def start(self):
+        """The options for QEMU, before it starts."""
+        if not self.log and not self.check:
+            return
+        where = self.log
+        if self.check:
+            reader, writer = os.pipe()
+            self.process = subprocess.Popen([self.check, "--summary"], stdin=reader, text=True, stdout=subprocess.PIPE)
+            os.close(reader)
+            self.fds, where = (writer,), f"/dev/fd/{writer}"
+        self.options = ["-plugin", order_plugin(where, self.engine)]
+
+    def end(self):
+        """After QEMU has ended: what differs, or None."""
+        if not self.process:
+            return None
+        os.close(self.fds[0])
+        said = self.process.communicate()[0].splitlines()
+        self.process, self.fds = None, ()
+        if said and "agree" in said[-1]:
+            return None
+        return "the specification differs: " + (said[-2] if len(said) > 1 else "it says nothing")
+
+
 def order_plugin(log, engine=None, base=0x40200000):
-    """QEMU's -plugin that writes what the engine does, in the order of its lock, to the file `log`; see README.md."""
+    """QEMU's -plugin that writes what the engine does, in the order of its lock, to the file `log`."""
     engine = engine or f"{OUT}/engine/engine.elf"
-    sh("gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", f"{HERE}/order.c", "-o", f"{OUT}/order.so")
+    if not os.path.exists(f"{OUT}/order.so") or os.path.getmtime(f"{OUT}/order.so") < os.path.getmtime(f"{HERE}/order.c"):
+        sh("gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", f"{HERE}/order.c", "-o", f"{OUT}/order.so")
     table = subprocess.run(["llvm-nm-19", "-S", engine], check=True, text=True, stdout=subprocess.PIPE).stdout
     at = {f[3]: (base + int(f[0], 16), int(f[1], 16)) for f in (line.split() for line in table.splitlines()) if len(f) == 4}
-    return (f"{OUT}/order.so,out={log},trap={at['trap'][0]:#x},end={sum(at['trap']):#x},cpus={at['cpus'][0]:#x},vms={at['vms'][0]:#x}")
+    return (f"{OUT}/order.so,out={log},trap={at['trap'][0]:#x},end={sum(at['trap']):#x},"
+            + ",".join(f"{name}={at[name][0]:#x}" for name in ("cpus", "vcpus", "config")))
 
 
 class Result:
@@ -145,8 +178,9 @@ def judged(lines, late, status):
     return None if "verdict: passed" in lines and status == 0 else f"no verdict, QEMU's status {status}"
 
 
-def boot(image, case, seconds=300, plugin=None, on_line=None, below=None):
-    """Run one case, as long as it says something every `seconds`; on_line gets each line of the console; `below` is how nice the machine is."""
+def boot(image, case, seconds=300, order=None, on_line=None, below=None):
+    """Run one case, as long as it says something every `seconds`; on_line gets each line of the console, `order` the calls; `below` is how
+    nice the machine is."""
     place = image.index(MARK)
     params = case.params()
     image[place : place + len(params)] = params
@@ -156,7 +190,9 @@ def boot(image, case, seconds=300, plugin=None, on_line=None, below=None):
     command = ["nice", "-n", str(below)] if below else []
     command += ["qemu-system-aarch64", *MACHINE, "-cpu", case.cpu, "-kernel", path, "-serial", "stdio"]
     command += ICOUNT if case.mode == "icount" else ["-accel", "tcg,thread=multi"]
-    command += ["-plugin", plugin] if plugin else []
+    order = order or Order()
+    order.start()
+    command += order.options
     lines, late, alive = [], [], [time.time()]
 
     def watch():
@@ -166,7 +202,7 @@ def boot(image, case, seconds=300, plugin=None, on_line=None, below=None):
                 p.kill()
             time.sleep(0.5)
 
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as p:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=order.fds) as p:
         threading.Thread(target=watch, daemon=True).start()
         for line in p.stdout:
             alive[0] = time.time()
@@ -177,4 +213,5 @@ def boot(image, case, seconds=300, plugin=None, on_line=None, below=None):
             if lines[-1] == "verdict: failed" or lines[-1].startswith("nie: panic"):
                 p.kill()
     os.remove(path)
-    return Result(lines, judged(lines, f"silent for {seconds} s" if late else None, p.returncode))
+    differs = order.end()
+    return Result(lines, judged(lines, f"silent for {seconds} s" if late else None, p.returncode) or differs)

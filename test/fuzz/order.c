@@ -4,9 +4,10 @@
  * plugin stops where trap() begins (the frame is then as the vectors left it) and at the store that releases the lock.
  * Whoever is about to execute the latter holds the lock, in both modes, so the lines come in the lock's order.
  *
- *   -plugin order.so,out=FILE,trap=ADDRESS,end=ADDRESS,cpus=ADDRESS,vms=ADDRESS
+ *   -plugin order.so,out=FILE,trap=ADDRESS,end=ADDRESS,cpus=ADDRESS,vcpus=ADDRESS,config=ADDRESS
  *
- * The addresses are those of the engine's symbols in memory. The format of a line is in README.md.
+ * The addresses are those of the engine's symbols in memory. Lines are those that test/oracle/README.md gives for calls and
+ * results alone: b, c, v and o.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,17 +50,20 @@ bool qemu_plugin_read_memory_vaddr(uint64_t address, GByteArray *data, size_t le
 __attribute__((visibility("default"))) int qemu_plugin_version = 4;
 enum { READS_REGISTERS = 1 };
 
-enum { SYSREGS = 3 };
-static const char *const names[SYSREGS] = { "ESR_EL2", "FAR_EL2", "HPFAR_EL2" };
-static void *handles[NIE_MAX_CPUS][SYSREGS];
-static void *x1_handle[NIE_MAX_CPUS];
-static uint64_t trap_address, end_address, cpus_address, vms_address;
+static void *x1_handle, *esr_handle, *tpidr_handle;
+static struct {
+	const char *name;
+	uint64_t value;
+} addresses[] = {
+	{ "trap=", 0 }, { "end=", 0 }, { "cpus=", 0 }, { "vcpus=", 0 }, { "config=", 0 }
+};
+enum { TRAP, END, CPUS_AT, VCPUS_AT, CONFIG_AT, ADDRESSES };
 static FILE *out;
 
 /* What was seen at the entry, of each CPU. */
 static struct {
 	struct cpu frame;
-	uint64_t kind, sysreg[SYSREGS];
+	uint64_t kind, esr;
 	bool seen;
 } entries[NIE_MAX_CPUS];
 
@@ -68,15 +72,16 @@ static void cpu_init(uint64_t id, unsigned int cpu)
 	GArray *all = qemu_plugin_get_registers();
 
 	(void)id;
+	(void)cpu;
 	for (unsigned int i = 0; i < all->len; i++) {
 		struct reg_descriptor *r = (struct reg_descriptor *)(void *)all->data + i;
 
 		if (strcmp(r->name, "x1") == 0)
-			x1_handle[cpu] = r->handle;
-		for (int k = 0; k < SYSREGS; k++) {
-			if (strcmp(r->name, names[k]) == 0)
-				handles[cpu][k] = r->handle;
-		}
+			x1_handle = r->handle;
+		if (strcmp(r->name, "ESR_EL2") == 0)
+			esr_handle = r->handle;
+		if (strcmp(r->name, "TPIDR_EL2") == 0)
+			tpidr_handle = r->handle;
 	}
 }
 
@@ -105,63 +110,102 @@ static void read_memory(uint64_t address, void *to, size_t length)
 	memcpy(to, buffer->data, length);
 }
 
-static void at_entry(unsigned int cpu, void *data)
+/*
+ * The CPU that executes. QEMU's own number is that of the CPU for which the code was translated, and code is shared in
+ * mode icount. TPIDR_EL2 = &cpus[cpu].
+ */
+static unsigned int this_cpu(void)
 {
+	uint64_t cpu = (reg_read(tpidr_handle) - addresses[CPUS_AT].value) / sizeof(struct cpu);
+
+	if (cpu >= NIE_MAX_CPUS) {
+		fprintf(stderr, "order: CPU %" PRIx64 "\n", cpu);
+		exit(1);
+	}
+	return (unsigned int)cpu;
+}
+
+static void at_entry(unsigned int translator, void *data)
+{
+	unsigned int cpu = this_cpu();
+
+	(void)translator;
 	(void)data;
-	read_memory(cpus_address + cpu * sizeof(struct cpu), &entries[cpu].frame,
+	read_memory(addresses[CPUS_AT].value + cpu * sizeof(struct cpu), &entries[cpu].frame,
 		    sizeof(struct cpu));
-	entries[cpu].kind = reg_read(x1_handle[cpu]);
-	for (int k = 0; k < SYSREGS; k++)
-		entries[cpu].sysreg[k] = reg_read(handles[cpu][k]);
+	entries[cpu].kind = reg_read(x1_handle);
+	entries[cpu].esr = reg_read(esr_handle);
 	entries[cpu].seen = true;
 }
 
-static void put_context(const struct cpu *c)
+static void put_boot(void)
 {
-	if (c->vm == CPU_HOST)
-		fputs(" host", out);
-	else
-		fprintf(out, " %u.%u", c->vm, c->vcpu);
-	for (int i = 0; i < 7; i++)
-		fprintf(out, " %" PRIx64, c->x[i]);
-}
+	static bool done;
+	struct config config;
 
-/* The host's faults and its registers change nothing that the engine knows. */
-static bool of_interest(const struct cpu *before, uint64_t kind, uint64_t esr)
-{
-	uint64_t class = esr >> 26;
-
-	return before->vm != CPU_HOST || (kind == 0 && (class == 0x16 || class == 0x17));
-}
-
-static void at_end(unsigned int cpu, void *data)
-{
-	struct cpu after;
-	struct vm vm;
-
-	(void)data;
-	if (!entries[cpu].seen ||
-	    !of_interest(&entries[cpu].frame, entries[cpu].kind, entries[cpu].sysreg[0]))
+	if (done)
 		return;
-	read_memory(cpus_address + cpu * sizeof(struct cpu), &after, sizeof(after));
-	fprintf(out, "%u %" PRIu64 " %" PRIx64 " %" PRIx64 " %" PRIx64, cpu, entries[cpu].kind,
-		entries[cpu].sysreg[0], entries[cpu].sysreg[1], entries[cpu].sysreg[2]);
-	put_context(&entries[cpu].frame);
-	fputs(" =", out);
-	put_context(&after);
-	if (entries[cpu].frame.vm == CPU_HOST &&
-	    (uint32_t)entries[cpu].frame.x[0] == NIE_VCPU_RUN) {
-		fputs(" in", out);
-		for (int i = 0; i < RUN_IN_END; i++)
-			fprintf(out, " %" PRIx64, after.in[i]);
-	}
-	if (entries[cpu].frame.vm == CPU_HOST &&
-	    (uint32_t)entries[cpu].frame.x[0] == NIE_VM_CREATE && after.x[0] == NIE_OK) {
-		read_memory(vms_address + entries[cpu].frame.x[1] * sizeof(struct vm), &vm,
-			    sizeof(vm));
-		fprintf(out, " counter %" PRIx64, vm.cntvoff);
-	}
+	done = true;
+	read_memory(addresses[CONFIG_AT].value, &config, sizeof(config));
+	fputs("b", out);
+	for (int i = 0; i < MAN_END; i++)
+		fprintf(out, " %" PRIx64, config.word[i]);
 	fputs("\n", out);
+}
+
+/* A host's call; one that enters a vCPU has succeeded. */
+static void put_call(unsigned int cpu, const struct cpu *before, const struct cpu *after)
+{
+	bool run = (uint32_t)before->x[0] == NIE_VCPU_RUN;
+
+	fprintf(out, "c %x", cpu);
+	for (int i = 0; i < 7; i++)
+		fprintf(out, " %" PRIx64,
+			run && i >= 3 ? after->in[RUN_IN_LR0 + i - 3] : before->x[i]);
+	if (after->vm != CPU_HOST)
+		fprintf(out, " %x 0 0\n", NIE_OK);
+	else
+		fprintf(out, " %" PRIx64 " %" PRIx64 " %" PRIx64 "\n", after->x[0], after->x[1],
+			after->x[2]);
+}
+
+/* The vCPU has left: its record says why. */
+static void put_exit(unsigned int cpu, const struct cpu *before)
+{
+	uint64_t record[RUN_OUT_END];
+	struct vcpu v;
+
+	read_memory(addresses[VCPUS_AT].value +
+			    (before->vm * NIE_MAX_VCPUS + before->vcpu) * sizeof(struct vcpu),
+		    &v, sizeof(v));
+	read_memory(v.run << NIE_PAGE_SHIFT, record, sizeof(record));
+	fprintf(out, "v %x %" PRIx64 " %" PRIx64 "\n", cpu, record[RUN_OUT_REASON],
+		record[RUN_OUT_VALUE]);
+}
+
+static void at_end(unsigned int translator, void *data)
+{
+	enum { HVC = 0x16, SMC = 0x17 };
+	unsigned int cpu = this_cpu();
+	const struct cpu *before = &entries[cpu].frame;
+	uint64_t class = entries[cpu].esr >> 26;
+	struct cpu after;
+
+	(void)translator;
+	(void)data;
+	if (!entries[cpu].seen)
+		return;
+	put_boot();
+	read_memory(addresses[CPUS_AT].value + cpu * sizeof(struct cpu), &after, sizeof(after));
+	if (before->vm == CPU_HOST) {
+		if (entries[cpu].kind == 0 && class == HVC)
+			put_call(cpu, before, &after);
+	} else if (after.vm == CPU_HOST) {
+		put_exit(cpu, before);
+	} else if (entries[cpu].kind == 0 && (class == HVC || class == SMC) &&
+		   (uint32_t)before->x[0] == NIE_VM_PAGE_REOPEN && after.x[0] == NIE_OK) {
+		fprintf(out, "o %x %" PRIx64 "\n", before->vm, before->x[1]);
+	}
 }
 
 /* STLR W: the release of the lock is the only one that trap() has. */
@@ -180,10 +224,11 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint64_t at = qemu_plugin_insn_vaddr(insn);
 
-		if (at == trap_address)
+		if (at == addresses[TRAP].value)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_entry, READS_REGISTERS,
 							       NULL);
-		else if (at > trap_address && at < end_address && is_release(insn))
+		else if (at > addresses[TRAP].value && at < addresses[END].value &&
+			 is_release(insn))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_end, READS_REGISTERS, NULL);
 	}
 }
@@ -202,18 +247,18 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 	for (int i = 0; i < argc; i++) {
 		if (strncmp(argv[i], "out=", 4) == 0)
 			out = fopen(argv[i] + 4, "w");
-		else if (strncmp(argv[i], "trap=", 5) == 0)
-			trap_address = strtoull(argv[i] + 5, NULL, 0);
-		else if (strncmp(argv[i], "end=", 4) == 0)
-			end_address = strtoull(argv[i] + 4, NULL, 0);
-		else if (strncmp(argv[i], "cpus=", 5) == 0)
-			cpus_address = strtoull(argv[i] + 5, NULL, 0);
-		else if (strncmp(argv[i], "vms=", 4) == 0)
-			vms_address = strtoull(argv[i] + 4, NULL, 0);
+		for (int k = 0; k < ADDRESSES; k++) {
+			size_t length = strlen(addresses[k].name);
+
+			if (strncmp(argv[i], addresses[k].name, length) == 0)
+				addresses[k].value = strtoull(argv[i] + length, NULL, 0);
+		}
 	}
-	if (out == NULL || trap_address == 0 || end_address == 0 || cpus_address == 0) {
-		fprintf(stderr, "order: out=, trap=, end=, cpus= and vms= are needed\n");
-		return 1;
+	for (int k = 0; k < ADDRESSES; k++) {
+		if (out == NULL || addresses[k].value == 0) {
+			fprintf(stderr, "order: out= and %s are needed\n", addresses[k].name);
+			return 1;
+		}
 	}
 	qemu_plugin_register_vcpu_init_cb(id, cpu_init);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
