@@ -10,7 +10,7 @@ uint64_t host_page(uint64_t align)
 	for (uint32_t i = 0; i < 16; i++) {
 		/* Whole 2 MiB stay for blocks in the upper half. */
 		p = RAM_BASE +
-		    below(align == 1 && below(16) != 0 ? RAM_PAGES / 2 : RAM_PAGES) / align * align;
+		    below(align == 1 && below(64) != 0 ? RAM_PAGES / 2 : RAM_PAGES) / align * align;
 		if (granules[p - RAM_BASE].state == GRANULE_HOST)
 			break;
 	}
@@ -52,4 +52,16 @@ bool holds_nothing(const struct granule *g)
 			return false;
 	}
 	return true;
+}
+
+uint64_t a_spent_ipa(uint64_t vm)
+{
+	const struct granule *g = find(vm, GRANULE_TABLE, GRANULE_TABLE, LEVEL_PAGE);
+	uint64_t from = below(ENTRIES);
+
+	for (uint64_t i = 0; g != NULL && i < ENTRIES; i++) {
+		if (memory[g - granules][(from + i) % ENTRIES] == DESC_SPENT)
+			return g->key * ENTRIES + (from + i) % ENTRIES;
+	}
+	return an_ipa(vm, false);
 }

@@ -68,14 +68,17 @@ void bend(uint64_t *x)
 
 static void make_vm(uint64_t *x)
 {
-	static const uint64_t bases[] = { 1, 512, 0x40000, 0x40001, 0x3ffff00, 0x3fffe00 };
-	uint64_t base = bases[below(6)];
+	static const uint64_t bases[] = { 1,         512,       0x40000, 0x40001,
+					  0x3ffff00, 0x3fffe00, 0,       0x4000000 };
+	uint64_t base = bases[below(below(16) == 0 ? 8 : 6)];
 
 	x[2] = host_page(1) << 12;
 	x[3] = base << 12;
 	x[4] = below(4) == 0 ? 1 + below(2048) : 600;
 	if (x[4] > 0x4000000 - base)
-		x[4] = 0x4000000 - base;
+		x[4] = 0x4000000 - base + (below(16) == 0);
+	if (below(32) == 0)
+		x[4] = 0;
 	x[5] = 1 + below(below(4) == 0 ? 8 : 2);
 }
 
@@ -87,7 +90,7 @@ static void make_vcpu(uint64_t vm, uint64_t *x)
 			x[2] = i;
 	}
 	x[3] = host_page(1) << 12;
-	x[4] = host_page(1) << 12;
+	x[4] = below(32) == 0 ? x[3] : host_page(1) << 12;
 	x[5] = (vms[vm].ram_base << 12) + below(1 << 16);
 	x[6] = rnd();
 }
@@ -104,7 +107,7 @@ static void make_memory(const struct profile *p, uint64_t vm, uint64_t *x)
 		w = s2_walk((uint32_t)vm, (struct ifn){ at }, LEVEL_PAGE);
 	if (w.level != 0 && w.level < LEVEL_PAGE && !desc_is_table(w.desc) && below(8) != 0) {
 		x[0] = NIE_TABLE_ADD;
-		if (w.level == 2 && below(8) == 0)
+		if (w.level == 2 && below(4) == 0)
 			x[0] = NIE_PAGE_ADD_ZERO;
 		level = w.level;
 	}

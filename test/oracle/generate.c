@@ -75,12 +75,17 @@ static void smc(uint32_t cpu, bool host)
 		bend(&x[0]);
 	if ((uint32_t)x[0] == PSCI_FEATURES)
 		x[1] = psci[below(PSCI_COUNT)];
+	if (host && vms[0].state == NIE_VM_FREE && vms[1].state == NIE_VM_FREE)
+		x[0] = below(2) == 0 ? PSCI_SYSTEM_OFF : PSCI_SYSTEM_RESET;
+	if (x[0] % (1ULL << 30) == PSCI_AFFINITY_INFO % (1ULL << 30) && below(2) == 0)
+		x[2] = 0;
 	if (host)
 		return;
-	if (below(4) != 0)
+	if ((uint32_t)x[0] != PSCI_AFFINITY_INFO && below(4) != 0)
 		x[2] = (vms[vm].ram_base + below(vms[vm].ram_pages + 2)) << 12;
 	if ((uint32_t)x[0] == NIE_VM_PAGE_REOPEN)
-		x[1] = (an_ipa(vm, below(4) == 0) << 12) + (below(8) == 0);
+		x[1] = ((below(2) == 0 ? a_spent_ipa(vm) : an_ipa(vm, false)) << 12) +
+		       (below(8) == 0) + (below(16) == 0 ? 1ULL << 39 : 0);
 	if (below(64) == 0)
 		x[0] |= rnd() << 32;
 }
@@ -131,6 +136,8 @@ static void fault(uint32_t cpu, bool host)
 		page = GICR + 32 * below(CPUS + 1);
 	if (!host)
 		page = below(2) == 0 ? an_ipa(cpus[cpu].vm, below(4) == 0) : below(1ULL << 27);
+	if (!host && below(8) == 0)
+		page = a_spent_ipa(cpus[cpu].vm);
 	if (below(16) == 0)
 		bend(&page);
 	registers[cpu][REG_ESR_EL2] = abort_syndrome();

@@ -70,6 +70,8 @@ uint64_t host_page(uint64_t align);
 uint64_t an_ipa(uint64_t vm, bool shared);
 /* A granule of the VM in one of two states, and at that level; or NULL. */
 const struct granule *find(uint64_t vm, uint32_t s, uint32_t or_s, uint32_t level);
+/* An IPA page of the VM that is Spent; any when it has none. */
+uint64_t a_spent_ipa(uint64_t vm);
 /* A table that leads nowhere, though it may hold Spent entries. */
 bool holds_nothing(const struct granule *g);
 
