@@ -113,7 +113,10 @@ int nie_vcpu_run(struct nie_vcpu *v);
 void nie_notify(struct nie_vm *vm, u32 mask);
 u32 nie_irq_line(struct nie_vm *vm, u32 cpu, u32 intid, bool level);
 
-/* enter.c: run the vCPU until an exit. Returns its status, or NOT_ENTERED. */
+/* After an exit, where nothing may sleep: true when it is served. */
+bool nie_serve_at_once(struct nie_vcpu *v);
+
+/* enter.c: run the vCPU until an exit that is left to serve: NIE_OK; a refusal; or NOT_ENTERED: try again. */
 #define NIE_NOT_ENTERED (~0ULL)
 u64 nie_enter(struct nie_vcpu *v);
 

@@ -22,6 +22,8 @@ void nie_notify(struct nie_vm *vm, u32 mask)
 	struct nie_vcpu *v;
 	u32 i;
 
+	if (!mask)
+		return;
 	/* What was changed for the vCPU is visible before we look whether it runs: pairs with nie_enter. */
 	smp_mb();
 	for (i = 0; i < vm->vcpus; i++) {
@@ -96,21 +98,33 @@ static void unhide(struct nie_vm *vm, u64 ipa)
 	}
 }
 
-/* An access to the VM's interrupt controller; false: it is the monitor's. */
-static bool serve_mmio(struct nie_vcpu *v, u64 reason)
+/* With gic_lock held: true when the access was to the VM's interrupt controller. */
+static bool access_gic(struct nie_vcpu *v, u64 reason, u32 *mask)
 {
 	u64 ipa = READ_ONCE(v->run[RUN_OUT_IPA]), value = READ_ONCE(v->run[RUN_OUT_VALUE]);
-	u32 width = READ_ONCE(v->run[RUN_OUT_WIDTH]), mask = 0;
+	u32 width = READ_ONCE(v->run[RUN_OUT_WIDTH]);
+
+	if (reason == NIE_EXIT_MMIO_READ)
+		return vgic_read(&v->vm->gic, v->index, ipa, width, &v->x[0]);
+	return vgic_write(&v->vm->gic, v->index, ipa, width, value, mask);
+}
+
+/* An access to the VM's interrupt controller; false: it is the monitor's, or has to wait where none may. */
+static bool serve_mmio(struct nie_vcpu *v, u64 reason, bool wait)
+{
+	u64 ipa = READ_ONCE(v->run[RUN_OUT_IPA]);
 	struct nie_vm *vm = v->vm;
-	bool ours;
+	bool ours = true;
+	u32 mask = 0;
 
 	raw_spin_lock_irq(&vm->gic_lock);
-	if (reason == NIE_EXIT_MMIO_READ) {
-		unhide(vm, ipa);
-		ours = vgic_read(&vm->gic, v->index, ipa, width, &v->x[0]);
-	} else {
-		ours = vgic_write(&vm->gic, v->index, ipa, width, value, &mask);
+	if (reason == NIE_EXIT_MMIO_READ && vgic_hiding(&vm->gic, ipa)) {
+		if (wait)
+			unhide(vm, ipa);
+		else
+			ours = false;
 	}
+	ours = ours && access_gic(v, reason, &mask);
 	raw_spin_unlock_irq(&vm->gic_lock);
 	v->answer = ours;
 	nie_notify(vm, mask);
@@ -125,6 +139,24 @@ static void send_sgi(struct nie_vcpu *v)
 	mask = vgic_sgi(&v->vm->gic, v->index, READ_ONCE(v->run[RUN_OUT_VALUE]));
 	raw_spin_unlock_irq(&v->vm->gic_lock);
 	nie_notify(v->vm, mask);
+}
+
+bool nie_serve_at_once(struct nie_vcpu *v)
+{
+	u64 reason = READ_ONCE(v->run[RUN_OUT_REASON]);
+
+	switch (reason) {
+	case NIE_EXIT_MMIO_READ:
+	case NIE_EXIT_MMIO_WRITE:
+		return serve_mmio(v, reason, false);
+	case NIE_EXIT_SGI:
+		send_sgi(v);
+		return true;
+	case NIE_EXIT_IRQ: /* taken when interrupts came on again */
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void turn_on(struct nie_vm *vm, u64 index)
@@ -156,21 +188,17 @@ static bool serve(struct nie_vcpu *v)
 	u64 reason = READ_ONCE(v->run[RUN_OUT_REASON]);
 
 	switch (reason) {
-	case NIE_EXIT_IRQ: /* taken when interrupts came on again */
 	case NIE_EXIT_CPU_OFF: /* the next entry waits for CPU_ON */
 		return false;
 	case NIE_EXIT_WFI:
 		wait_for_interrupt(v);
-		return false;
-	case NIE_EXIT_SGI:
-		send_sgi(v);
 		return false;
 	case NIE_EXIT_CPU_ON:
 		turn_on(v->vm, READ_ONCE(v->run[RUN_OUT_VALUE]));
 		return false;
 	case NIE_EXIT_MMIO_READ:
 	case NIE_EXIT_MMIO_WRITE:
-		if (serve_mmio(v, reason))
+		if (serve_mmio(v, reason, true))
 			return false;
 		break;
 	case NIE_EXIT_SYSTEM_OFF:

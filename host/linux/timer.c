@@ -85,8 +85,6 @@ void nie_timer_disarm(struct nie_vcpu *v)
 
 static void set_active(bool active)
 {
-	if (this_cpu_read(timer_active) == active)
-		return;
 	if (!irq_set_irqchip_state(irq_timer, IRQCHIP_STATE_ACTIVE, active))
 		this_cpu_write(timer_active, active);
 }
@@ -99,16 +97,17 @@ void nie_timer_before(bool due, const u64 lr[VGIC_LRS])
 	 * Also when it is due and not in a list register, because the VM has not enabled it: it would end
 	 * each entry before the VM's first instruction. What makes it deliverable is an exit anyway.
 	 */
-	for (i = 0; i < VGIC_LRS; i++)
+	for (i = 0; i < VGIC_LRS && lr[i]; i++)
 		due |= (lr[i] & LR_HW) != 0;
-	set_active(due);
+	if (this_cpu_read(timer_active) != due)
+		set_active(due);
 }
 
 void nie_timer_after(const u64 given[VGIC_LRS], const u64 left[VGIC_LRS])
 {
 	u32 i;
 
-	for (i = 0; i < VGIC_LRS; i++) {
+	for (i = 0; i < VGIC_LRS && given[i]; i++) {
 		/* The VM ended it: the list register deactivated the physical one too. */
 		if ((given[i] & LR_HW) && !(left[i] & (LR_PENDING | LR_ACTIVE)))
 			this_cpu_write(timer_active, false);
@@ -125,8 +124,7 @@ static int percpu_on(unsigned int cpu)
 {
 	enable_percpu_irq(irq_timer, IRQ_TYPE_NONE);
 	enable_percpu_irq(irq_maintenance, IRQ_TYPE_NONE);
-	this_cpu_write(timer_active, true); /* unknown: make it so that the next line writes */
-	set_active(false);
+	set_active(false); /* whatever it was */
 	return 0;
 }
 

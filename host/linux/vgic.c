@@ -84,8 +84,11 @@ bool vgic_busy(const struct vgic *v, u32 cpu, bool timer)
 
 	if (((b->line >> VGIC_VTIMER) & 1) != timer)
 		return true;
+#pragma GCC unroll 3
 	for (i = 0; i < VGIC_BANKS; i++) {
 		b = vgic_bank_const(v, cpu, i);
+		if (!(b->latch | b->line | b->active))
+			continue; /* as nearly always */
 		if ((vgic_deliverable(v, b) | b->active) & vgic_mine(b, cpu))
 			return true;
 	}

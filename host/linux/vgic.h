@@ -75,7 +75,7 @@ u32 vgic_line(struct vgic *v, u32 cpu, u32 intid, bool level);
 u32 vgic_sgi(struct vgic *v, u32 cpu, u64 value);
 /* Would vCPU `cpu`, now in WFI, be woken: is something pending that its priority mask lets through? */
 bool vgic_wakes(const struct vgic *v, u32 cpu);
-/* Which vCPUs have an interrupt pending that is in no list register. */
+/* Which vCPUs have an interrupt pending that no list register holds; an edge may be the second of its number. */
 u32 vgic_wanted(const struct vgic *v);
 
 /*
@@ -84,7 +84,7 @@ u32 vgic_wanted(const struct vgic *v);
  */
 bool vgic_busy(const struct vgic *v, u32 cpu, bool timer);
 
-/* Fill the list registers of vCPU `cpu` for an entry; returns the enables for ICH_HCR_EL2. */
+/* Fill the list registers of vCPU `cpu` for an entry, the first ones first, 0 the others; returns the enables for ICH_HCR_EL2. */
 u64 vgic_flush(struct vgic *v, u32 cpu, u64 lr[VGIC_LRS]);
 /* Take back the list registers after the exit; eois is ICH_HCR_EL2.EOIcount. */
 void vgic_fold(struct vgic *v, u32 cpu, const u64 lr[VGIC_LRS], u64 vmcr, u32 eois);

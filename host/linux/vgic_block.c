@@ -131,7 +131,7 @@ u32 vgic_block_hiding(struct vgic *v, u32 cpu, u32 offset, bool redist)
 {
 	struct vgic_bank *b = block_bank(v, cpu, offset, redist);
 
-	return b && offset >= ISPENDR && offset < IPRIORITYR ? listed_by(b) : 0;
+	return b ? listed_by(b) : 0;
 }
 
 u32 vgic_block_write(struct vgic *v, u32 cpu, u32 offset, u32 value, bool redist)

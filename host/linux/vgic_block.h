@@ -26,7 +26,7 @@ enum irq_block {
  * vCPU `cpu`, which has bank 0 only; else the distributor, accessed by `cpu`, which has the others.
  * The write returns the vCPUs that must look again because it touched their list registers.
  */
-/* vCPUs on a CPU now whose list registers hold interrupts that a read at `offset` would tell of: see vgic_hiding. */
+/* vCPUs on a CPU now whose list registers hold interrupts of the bank whose states `offset` tells: see vgic_hiding. */
 u32 vgic_block_hiding(struct vgic *v, u32 cpu, u32 offset, bool redist);
 u32 vgic_block_read(struct vgic *v, u32 cpu, u32 offset, bool redist);
 u32 vgic_block_write(struct vgic *v, u32 cpu, u32 offset, u32 value, bool redist);

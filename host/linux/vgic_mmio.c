@@ -129,21 +129,21 @@ static bool inside(const struct vgic *v, u64 ipa)
 	return ipa >= NIE_GICD_BASE && ipa - NIE_GICD_BASE < NIE_GICD_SIZE;
 }
 
+/* Registers of pending and active states, in the distributor or an SGI frame. */
+static bool tells_states(u32 offset)
+{
+	return offset >= ISPENDR && offset < IPRIORITYR;
+}
+
 u32 vgic_hiding(struct vgic *v, u64 ipa)
 {
-	u32 offset;
+	bool redist = ipa >= NIE_GICR_BASE;
+	u64 at = ipa - (redist ? NIE_GICR_BASE : NIE_GICD_BASE);
+	u32 offset = redist ? at % NIE_GICR_STRIDE - GICR_SGI_BASE : at;
 
-	if (!inside(v, ipa))
+	if (!tells_states(offset) || !inside(v, ipa))
 		return 0;
-	if (ipa < NIE_GICR_BASE) {
-		offset = ipa - NIE_GICD_BASE;
-		return offset < ICFGR_END ? vgic_block_hiding(v, 0, offset, false) : 0;
-	}
-	ipa -= NIE_GICR_BASE;
-	offset = ipa % NIE_GICR_STRIDE;
-	if (offset < GICR_SGI_BASE || offset >= GICR_SGI_BASE + ICFGR_END)
-		return 0;
-	return vgic_block_hiding(v, ipa / NIE_GICR_STRIDE, offset - GICR_SGI_BASE, true);
+	return vgic_block_hiding(v, redist ? at / NIE_GICR_STRIDE : 0, offset, redist);
 }
 
 /* Only the priority registers allow bytes; the offset in its 64 KiB frame tells them apart. */
