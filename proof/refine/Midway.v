@@ -172,7 +172,7 @@ Proof.
 Qed.
 
 Lemma write_vttbr : forall c vt a s x, mid c vt a s -> Aset a (x / 2 ^ 48) 0 0 (x mod 2 ^ 48) ->
-  wp (sysreg_write REG_VTTBR_EL2 x) (fun _ s' => mid c (fun d => if d =? c then x else vt d) a s') s.
+  wp (sysreg_write REG_VTTBR_EL2 x) (fun _ s' => mid c (fun d => if d =? c then x else vt d) a s' /\ glob s' = glob s) s.
 Proof.
   intros c vt a [gl h] x [] AS. cbn [glob hw] in *. destruct mi_hw0 as (m & W & T).
   unfold sysreg_write. apply wp_hw. unfold wp. cbn.
@@ -181,7 +181,7 @@ Proof.
   { intro d. unfold vttbr. cbn. rewrite Map.get_set. unfold REG_VTTBR_EL2, Machine.VTTBR_EL2. rewrite s_me, mi_me0.
     destruct (Z.eqb_spec d c) as [->|N]; [now rewrite Z.eqb_refl|]. replace (d * 128 + 41 =? c * 128 + 41) with false by lia.
     rewrite <- mi_vttbr0, <- s_vttbr. reflexivity. }
-  constructor; auto; cbn [glob hw]; try (cbn; congruence).
+  split; [|reflexivity]. constructor; auto; cbn [glob hw]; try (cbn; congruence).
   exists m. split; auto. destruct W1. constructor; auto using frame_refl. intro d. unfold root_vmid, root_desc. rewrite VT.
   destruct (Z.eqb_spec d c) as [->|N]; auto. rewrite <- mi_vttbr0, <- s_vttbr. apply w_root.
 Qed.

@@ -31,7 +31,7 @@ Proof. intros h h' []. constructor; auto. Qed.
 
 Definition settled (A : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : Machine.hw) : Prop := world h A A m V h.
 
-Lemma here_of_world : forall h0 A m V h, world h0 A A m V h -> settled A m V h /\ steady h0 h.
+Lemma settled_of_world : forall h0 A m V h, world h0 A A m V h -> settled A m V h /\ steady h0 h.
 Proof.
   intros h0 A m V h W. split; [|eapply frame_steady, w_frame; eauto]. destruct W. constructor; auto using frame_refl.
 Qed.
@@ -46,7 +46,7 @@ Proof.
 Qed.
 
 Lemma settled_others : forall A m V h, settled A m V h -> settled A m V (others h) /\ steady h (others h).
-Proof. intros A m V h W. apply here_of_world with (h0 := h). now apply world_others. Qed.
+Proof. intros A m V h W. apply settled_of_world with (h0 := h). now apply world_others. Qed.
 
 Lemma settled_widen : forall A m (V V' : Z -> Z -> Prop) h, settled A m V h -> closed A V' -> (forall w d, V w d -> V' w d) -> settled A m V' h.
 Proof. intros A m V V' h W C S. destruct W. constructor; auto. Qed.
@@ -185,7 +185,7 @@ Qed.
 
 Lemma k_complete : forall m h, fine m -> settled A m V h -> (exists m', fine m' /\ settled A m' V (complete h)) /\ steady h (complete h).
 Proof.
-  intros m h F W. destruct (here_of_world _ _ _ _ _ (world_complete_same _ _ _ _ _ W)) as [W' S]. split; auto.
+  intros m h F W. destruct (settled_of_world _ _ _ _ _ (world_complete_same _ _ _ _ _ W)) as [W' S]. split; auto.
   exists m. split; auto. eapply settled_widen; eauto. apply W.
 Qed.
 
@@ -272,7 +272,7 @@ Proof.
     apply N. exists (vmid e), (level e), (key e), (desc e). split; [now apply (w_tlb _ _ _ _ _ _ W1)|].
     apply andb_prop in E as [E E3]. apply andb_prop in E as [E1 E2]. split; auto. lia. }
   rewrite D. assert (W2 : settled A m V (oblige (private p) (others h)) /\ steady (others h) (oblige (private p) (others h))).
-  { apply here_of_world. apply world_oblige; auto. }
+  { apply settled_of_world. apply world_oblige; auto. }
   destruct W2 as [W2 S2]. destruct (H _ _ F W2) as (W3 & S3 & Q). destruct (f (oblige (private p) (others h))) as [r h'].
   cbn in *. split; auto. split; eauto using steady_trans.
 Qed.
@@ -288,30 +288,30 @@ Qed.
 (* Words of an engine page that no walker uses: [V] allows any value there. *)
 Definition free_page (p : Z) : Prop := forall i, is_word i = true ->
   (forall d, V (p * 512 + i) d) /\ forall m v, fine m -> fine (upd m (p * 512 + i) v).
-Lemma store_here : forall m h p i v, fine m -> settled A m V h -> is_word i = true -> ~ touch A p -> free_page p ->
+Lemma store_settled : forall m h p i v, fine m -> settled A m V h -> is_word i = true -> ~ touch A p -> free_page p ->
   (exists m', fine m' /\ settled A m' V (store_word (p * 512 + i) v h)) /\ steady h (store_word (p * 512 + i) v h).
 Proof.
   intros m h p i v F W I N FP. destruct (FP i I) as [D U].
-  destruct (here_of_world h A (upd m (p * 512 + i) v) V (store_word (p * 512 + i) v h)) as [W' S]; [|eauto].
+  destruct (settled_of_world h A (upd m (p * 512 + i) v) V (store_word (p * 512 + i) v h)) as [W' S]; [|eauto].
   apply world_store; auto.
 Qed.
 Lemma k_page_write : forall p i v, Machine.in_ram hw0 p = true -> is_word i = true -> ~ touch A p -> free_page p -> keeps (page_write p i v) any.
 Proof.
   intros p i v R I N FP. apply k_alone; auto. intros m h F W. cbn [fst snd].
-  destruct (store_here m h p i v F W I N FP). split; auto. split; [auto|exact Logic.I].
+  destruct (store_settled m h p i v F W I N FP). split; auto. split; [auto|exact Logic.I].
 Qed.
-Lemma save_words_here : forall n p i r m h, fine m -> settled A m V h -> 0 <= i -> i + Z.of_nat n <= 512 -> ~ touch A p -> free_page p ->
+Lemma save_words_settled : forall n p i r m h, fine m -> settled A m V h -> 0 <= i -> i + Z.of_nat n <= 512 -> ~ touch A p -> free_page p ->
   (exists m', fine m' /\ settled A m' V (save_words n (p * 512 + i) r h)) /\ steady h (save_words n (p * 512 + i) r h).
 Proof.
   induction n as [|n IH]; intros p i r m h F W I1 I2 N FP; cbn [save_words]; [eauto using steady_refl|].
-  destruct (store_here m h p i (Map.get (fp h) r) F W) as [(m' & F' & W') S]; auto; [unfold is_word; lia|].
+  destruct (store_settled m h p i (Map.get (fp h) r) F W) as [(m' & F' & W') S]; auto; [unfold is_word; lia|].
   replace (p * 512 + i + 1) with (p * 512 + (i + 1)) by lia.
   destruct (IH p (i + 1) (r + 1) m' _ F' W') as [E S']; auto; try lia. split; eauto using steady_trans.
 Qed.
 Lemma k_fp_save : forall p i, Machine.in_ram hw0 p = true -> 0 <= i <= 446 -> ~ touch A p -> free_page p -> keeps (fp_save p i) any.
 Proof.
   intros p i R I N FP. apply k_alone; auto; [unfold is_word; lia|]. intros m h F W. cbn [fst snd].
-  destruct (save_words_here 66 p i (me h * 128) m h F W) as [E S]; auto; try lia. split; auto. split; [auto|exact Logic.I].
+  destruct (save_words_settled 66 p i (me h * 128) m h F W) as [E S]; auto; try lia. split; auto. split; [auto|exact Logic.I].
 Qed.
 
 (* Pages that the host reaches. *)
@@ -322,7 +322,7 @@ Proof.
   rewrite I. cbn [andb]. exact H.
 Qed.
 
-Lemma host_store_here : forall m h p i v, settled A m V h -> is_word i = true -> touch A p ->
+Lemma host_store_settled : forall m h p i v, settled A m V h -> is_word i = true -> touch A p ->
   settled A m V (store_word (p * 512 + i) v h) /\ steady h (store_word (p * 512 + i) v h).
 Proof.
   intros m h p i v W I T. split; [|constructor; auto].
@@ -337,7 +337,7 @@ Lemma k_host_write : forall p i v, Machine.in_ram hw0 p = true -> is_word i = tr
 Proof.
   intros p i v R I T s J. pose proof (k_does (store_word (p * 512 + i) v)) as H.
   assert (K : keeps (on_hw (does (store_word (p * 512 + i) v))) any).
-  { apply H. intros m h F W. destruct (host_store_here m h p i v W I T). eauto. }
+  { apply H. intros m h F W. destruct (host_store_settled m h p i v W I T). eauto. }
   specialize (K s J). unfold host_write. cbn. unfold wp, on_hw in *. unfold Machine.host_write, word_of.
   destruct J as (_ & T' & _). replace (Machine.in_ram (hw s) p) with true by (unfold Machine.in_ram in *; now rewrite (s_ram _ _ T')).
   rewrite I. cbn [andb]. exact K.

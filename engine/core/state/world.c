@@ -121,8 +121,6 @@ static void save_vcpu(uint32_t cpu, struct pfn context)
 	fp_save(context, CTX_FP);
 	/* The host must not find the VM's vectors: VCPU_RUN returns them zeroed. */
 	fp_zero();
-	/* No store is on its way while the lock is free: whatever the page becomes, no walker meets an old one. */
-	dsb_ish();
 }
 
 void enter_vcpu(uint32_t cpu, uint32_t vm, uint32_t vcpu)
@@ -194,6 +192,8 @@ void exit_vcpu(uint32_t cpu, struct exit e)
 	write_common((struct pfn){ v->run }, vm);
 	write_exit(cpu, (struct pfn){ v->run }, e);
 	save_vcpu(cpu, (struct pfn){ v->context });
+	/* No store is on its way while the lock is free: whatever the page becomes, no walker meets an old one. */
+	dsb_ish();
 	v->state = e.reason == NIE_EXIT_CPU_OFF ? VCPU_OFF : VCPU_READY;
 	vms[vm].running = vms[vm].running - 1;
 	cpus[cpu].vm = CPU_HOST;
