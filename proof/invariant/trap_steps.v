@@ -34,19 +34,22 @@ Definition enter (c v i : Z) (a : state) : state :=
   set_cpu c (cpu_at a c <| cpu_vm := v |> <| cpu_vcpu := i |>)
     (set_vm v (vm_at a v <| running ::= fun n => n + 1 |>)
       (set_vcpu v i (vcpu_at a v i <| vcpu_state := VCPU_RUNNING |> <| vcpu_cpu := c |>) a)).
-Definition turn_on (v t : Z) (w : Map.t Z) (a : state) : state :=
-  set_saved v t w (set_vcpu v t (vcpu_at a v t <| vcpu_state := VCPU_READY |> <| pending := PENDING_NONE |> <| syndrome := 0 |>) a).
+(* What it asks the host for may differ. *)
+Definition asks_only (r r' : vcpu) : Prop := vcpu_state r' = vcpu_state r /\ context_page r' = context_page r /\ run_page r' = run_page r /\ vcpu_cpu r' = vcpu_cpu r.
+(* vCPU t of the VM whose vCPU i runs on c is that one, or is OFF. *)
+Definition mine (a : state) (c v i t : Z) : Prop := runs a c v i /\ 0 <= t < NIE_MAX_VCPUS /\ (t = i \/ vcpu_state (vcpu_at a v t) = VCPU_OFF).
 
 Inductive step (c : Z) : state -> state -> Prop :=
 | Registers a b : registers_only c a b -> step c a b
-| Asks a v i p y : runs a c v i -> step c a (set_vcpu v i (vcpu_at a v i <| pending := p |> <| syndrome := y |>) a)
-| Saves a v i w : runs a c v i -> step c a (set_saved v i w a)
+| Asks a v i t r : mine a c v i t -> asks_only (vcpu_at a v t) r -> step c a (set_vcpu v t r a)
+| Saves a v i t w : mine a c v i t -> step c a (set_saved v t w a)
 | Leaves a v i off : runs a c v i -> step c a (leave c v i off a)
 | Enters a v i : cpu_vm (cpu_at a c) = CPU_HOST -> 0 <= v < NIE_MAX_VMS -> 0 <= i < NIE_MAX_VCPUS ->
     vm_state (vm_at a v) = NIE_VM_ACTIVE -> vcpu_state (vcpu_at a v i) = VCPU_READY -> step c a (enter c v i a)
 | Lasts a v i : runs a c v i -> step c a (set_last v c (i + 1) a)
 | Reopens a v i x : runs a c v i -> slot_at a v 3 x = Spent -> step c a (set_slot v 3 x Empty a)
-| TurnsOn a v i t w : runs a c v i -> 0 <= t < NIE_MAX_VCPUS -> vcpu_state (vcpu_at a v t) = VCPU_OFF -> step c a (turn_on v t w a)
+| TurnsOn a v i t : runs a c v i -> 0 <= t < NIE_MAX_VCPUS -> vcpu_state (vcpu_at a v t) = VCPU_OFF ->
+    step c a (set_vcpu v t (vcpu_at a v t <| vcpu_state := VCPU_READY |>) a)
 | Stops a v i : runs a c v i -> step c a (set_vm v (vm_at a v <| vm_state := NIE_VM_STOPPED |>) a).
 
 Inductive steps (c : Z) : state -> state -> Prop :=

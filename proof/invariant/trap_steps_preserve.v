@@ -302,24 +302,31 @@ Proof.
     + exact on_run.
 Qed.
 
+(* A vCPU that [mine] names exists; its record may change but for pages, where it runs and whether. *)
+Lemma mine_put : forall a c v i t r, sound a -> 0 <= c < NIE_MAX_CPUS -> mine a c v i t -> context_page r = context_page (vcpu_at a v t) ->
+  run_page r = run_page (vcpu_at a v t) -> VCPU_NONE < vcpu_state r <= VCPU_RUNNING ->
+  (vcpu_state r = VCPU_RUNNING <-> vcpu_state (vcpu_at a v t) = VCPU_RUNNING) -> vcpu_cpu r = vcpu_cpu (vcpu_at a v t) -> sound (set_vcpu v t r a).
+Proof.
+  intros a c v i t r SO C (RU & T & M) H1 H2 H3 H4 H5. pose proof (who_runs _ _ _ _ (so_wf _ SO) C RU) as []. apply put_sound; auto.
+  destruct M as [->|M]; [rewrite oc_state0|rewrite M]; discriminate.
+Qed.
+Lemma mine_state : forall a c v i t, sound a -> 0 <= c < NIE_MAX_CPUS -> mine a c v i t -> VCPU_NONE < vcpu_state (vcpu_at a v t) <= VCPU_RUNNING.
+Proof.
+  intros a c v i t SO C (RU & T & M). pose proof (who_runs _ _ _ _ (so_wf _ SO) C RU) as []. destruct M as [->|M]; [rewrite oc_state0|rewrite M]; split; try reflexivity; discriminate.
+Qed.
+
 Theorem step_sound : forall c a b, 0 <= c < NIE_MAX_CPUS -> step c a b -> sound a -> sound b.
 Proof.
-  intros c a b C [x y []|x v i p y RU|x v i w RU|x v i off RU|x v i H V I A RD|x v i RU|x v i y RU SP|x v i t w RU T OFF|x v i RU] SO;
+  intros c a b C [x y []|x v i t r MI (A1 & A2 & A3 & A4)|x v i t w MI|x v i off RU|x v i H V I A RD|x v i RU|x v i y RU SP|x v i t RU T OFF|x v i RU] SO;
     try (pose proof (who_runs _ _ _ _ (so_wf _ SO) C RU) as OC).
   - eapply quiet_sound; eauto.
-  - destruct OC. apply put_sound; auto; try (cbn; split; reflexivity).
-    + change (VCPU_NONE < vcpu_state (vcpu_at x v i) <= VCPU_RUNNING). rewrite oc_state0. split; [reflexivity|discriminate].
-    + rewrite oc_state0. discriminate.
-    + reflexivity.
+  - eapply mine_put; eauto; rewrite A1; [now apply (mine_state x c v i t)|reflexivity].
   - eapply quiet_sound with (a := x); auto; reflexivity.
   - now apply leave_sound.
   - now apply enter_sound.
   - now apply last_sound.
   - now apply reopen_sound.
-  - destruct OC. unfold turn_on.
-    apply quiet_sound with (a := set_vcpu v t (vcpu_at x v t <| vcpu_state := VCPU_READY |> <| pending := PENDING_NONE |> <| syndrome := 0 |>) x);
-      try reflexivity; [intros; split; reflexivity|].
-    apply put_sound; auto; try (cbn; split; reflexivity).
+  - destruct OC. apply put_sound; auto; try (cbn; split; reflexivity).
     + split; [reflexivity|discriminate].
     + rewrite OFF. discriminate.
     + rewrite OFF. split; discriminate.

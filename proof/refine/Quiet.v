@@ -308,6 +308,22 @@ Proof.
   replace (p * 512 + i + 1) with (p * 512 + (i + 1)) by lia.
   destruct (IH p (i + 1) (r + 1) m' _ F' W') as [E S']; auto; try lia. split; eauto using steady_trans.
 Qed.
+Lemma zero_words_settled : forall n p i m h, fine m -> settled A m V h -> 0 <= i -> i + Z.of_nat n <= 512 -> ~ touch A p -> free_page p ->
+  (exists m', fine m' /\ settled A m' V (zero_words n (p * 512 + i) h)) /\ steady h (zero_words n (p * 512 + i) h).
+Proof.
+  induction n as [|n IH]; intros p i m h F W I1 I2 N FP; cbn [zero_words]; [eauto using steady_refl|].
+  destruct (store_settled m h p i 0 F W) as [(m' & F' & W') S]; auto; [unfold is_word; lia|].
+  replace (p * 512 + i + 1) with (p * 512 + (i + 1)) by lia.
+  destruct (IH p (i + 1) m' _ F' W') as [E S']; auto; try lia. split; eauto using steady_trans.
+Qed.
+Lemma k_page_zero : forall p, Machine.in_ram hw0 p = true -> ~ touch A p -> free_page p -> keeps (page_zero p) any.
+Proof.
+  intros p R N FP. apply k_alone; auto. intros m h F W. cbn [fst snd].
+  destruct (zero_words_settled 512 p 0 m h F W) as [(m' & F' & W') S]; auto; try lia. rewrite Z.add_0_r in *.
+  revert W' S. generalize (zero_words 512 (p * 512) h). intros z W' S.
+  destruct (settled_of_world z A m' V (scrub p z)) as [W2 S2]; [now apply world_scrub|].
+  split; [eauto|]. split; [eauto using steady_trans|exact Logic.I].
+Qed.
 Lemma k_fp_save : forall p i, Machine.in_ram hw0 p = true -> 0 <= i <= 446 -> ~ touch A p -> free_page p -> keeps (fp_save p i) any.
 Proof.
   intros p i R I N FP. apply k_alone; auto; [unfold is_word; lia|]. intros m h F W. cbn [fst snd].

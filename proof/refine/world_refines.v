@@ -284,7 +284,7 @@ Proof.
   cbn beta. intros _ s11 (M11 & _ & Q11).
   apply wp_bind. eapply wp_weaken; [eapply controls_host_wp, M11|]. cbn beta. intros _ s12 (M12 & Q12). apply wp_ret.
   exists b. split; [|split].
-  - eapply more_steps; [now apply Saves with (v := v) (i := i)|]. apply one_step. now apply Leaves.
+  - eapply more_steps; [apply (Saves c a v i i w); exact (conj RU (conj I (or_introl eq_refl)))|]. apply one_step. now apply Leaves.
   - unfold b, leave. rewrite cpu_at_put, Z.eqb_refl. reflexivity.
   - eapply mid_eta; eauto. intro d. unfold b. rewrite leave_vttbr. reflexivity.
 Qed.
