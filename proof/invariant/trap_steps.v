@@ -123,15 +123,15 @@ Qed.
 
 (** Counting. *)
 
-Definition b2z (b : bool) : Z := if b then 1 else 0.
+Definition ind (b : bool) : Z := if b then 1 else 0.
 Lemma count_one : forall (f g : nat -> bool) n l s, (s <= n < s + l)%nat -> (forall m, m <> n -> f m = g m) ->
-  Z.of_nat (length (filter g (seq s l))) = Z.of_nat (length (filter f (seq s l))) - b2z (f n) + b2z (g n).
+  Z.of_nat (length (filter g (seq s l))) = Z.of_nat (length (filter f (seq s l))) - ind (f n) + ind (g n).
 Proof.
   assert (S : forall (f g : nat -> bool) l s, (forall m, (s <= m < s + l)%nat -> f m = g m) -> filter g (seq s l) = filter f (seq s l)).
   { intros f g l s E. apply filter_ext_in. intros x X. apply in_seq in X. symmetry. apply E. lia. }
   intros f g n l. induction l as [|l IH]; intros s R E; [lia|]. cbn [seq filter].
   destruct (Nat.eq_dec s n) as [->|N].
-  - rewrite (S f g l (Datatypes.S n)) by (intros; apply E; lia). destruct (f n), (g n); cbn [length b2z]; lia.
+  - rewrite (S f g l (Datatypes.S n)) by (intros; apply E; lia). destruct (f n), (g n); cbn [length ind]; lia.
   - rewrite (E s) by auto. specialize (IH (Datatypes.S s) ltac:(lia) E). destruct (g s); cbn [length]; lia.
 Qed.
 
@@ -147,7 +147,7 @@ Lemma cpu_at_put : forall c r a d, cpu_at (set_cpu c r a) d = if d =? c then r e
 Proof. intros c r a d. exact (Map.get_set _ (cpus a) c r d). Qed.
 
 Lemma many_put : forall v i r a w f, 0 <= i < NIE_MAX_VCPUS ->
-  how_many (set_vcpu v i r a) w f = how_many a w f + if w =? v then b2z (f r) - b2z (f (vcpu_at a v i)) else 0.
+  how_many (set_vcpu v i r a) w f = how_many a w f + if w =? v then ind (f r) - ind (f (vcpu_at a v i)) else 0.
 Proof.
   intros v i r a w f I. unfold how_many. unfold NIE_MAX_VCPUS in *. destruct (Z.eqb_spec w v) as [->|N].
   - rewrite (count_one (fun j => f (vcpu_at a v (Z.of_nat j))) (fun j => f (vcpu_at (set_vcpu v i r a) v (Z.of_nat j))) (Z.to_nat i)).

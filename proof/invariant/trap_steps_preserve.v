@@ -151,7 +151,7 @@ Hypothesis I : 0 <= i < NIE_MAX_VCPUS.
 Hypothesis P : context_page r = context_page (vcpu_at a v i) /\ run_page r = run_page (vcpu_at a v i).
 Hypothesis S : VCPU_NONE < vcpu_state r <= VCPU_RUNNING.
 Hypothesis S' : vcpu_state (vcpu_at a v i) <> VCPU_NONE.
-Hypothesis N : n = running (vm_at a v) + (b2z (is_running r) - b2z (is_running (vcpu_at a v i))).
+Hypothesis N : n = running (vm_at a v) + (ind (is_running r) - ind (is_running (vcpu_at a v i))).
 Let b := set_cpu c p (set_vm v (vm_at a v <| running := n |>) (set_vcpu v i r a)).
 Hypothesis RUN : forall w j, 0 <= w < NIE_MAX_VMS -> 0 <= j < NIE_MAX_VCPUS -> vcpu_state (vcpu_at b w j) = VCPU_RUNNING ->
       let d := vcpu_cpu (vcpu_at b w j) in 0 <= d < NIE_MAX_CPUS /\ cpu_vm (cpu_at b d) = w /\ cpu_vcpu (cpu_at b d) = j.
@@ -174,7 +174,7 @@ Proof.
     + intros w H1. rewrite sw_vm. destruct (Z.eqb_spec w v) as [->|]; [exact (v_used _ VM v H1)|exact (v_used _ VM w H1)].
     + intros w H1. rewrite sw_vm. destruct (Z.eqb_spec w v) as [->|]; [exact (v_sealed _ VM v H1)|exact (v_sealed _ VM w H1)].
     + intros w H1. rewrite sw_vm. change (how_many b w is_running) with (how_many (set_vcpu v i r a) w is_running). rewrite many_put by auto.
-      destruct (Z.eqb_spec w v) as [->|]; [change (n = how_many a v is_running + (b2z (is_running r) - b2z (is_running (vcpu_at a v i))))|];
+      destruct (Z.eqb_spec w v) as [->|]; [change (n = how_many a v is_running + (ind (is_running r) - ind (is_running (vcpu_at a v i))))|];
         rewrite <- (v_running _ VM) by auto; [exact N|lia].
     + intros w H1. rewrite sw_vm. change (how_many b w is_created) with (how_many (set_vcpu v i r a) w is_created). rewrite put_created by auto.
       rewrite <- (v_created _ VM) by auto. destruct (Z.eqb_spec w v) as [->|]; reflexivity.
