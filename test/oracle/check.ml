@@ -47,6 +47,7 @@ let dirty : (int * int) list ref = ref [] (* words that were written *)
 let zeroed : (int, unit) Hashtbl.t = Hashtbl.create 64
 let content : (int * int, Z.t) Hashtbl.t = Hashtbl.create 64
 let touched : (int * int) list ref = ref [] (* field, element *)
+let written : (bool * int) list ref = ref [] (* registers: of the vectors, which *)
 let exceptions = ref 0
 let seen : (string, int) Hashtbl.t = Hashtbl.create 64
 
@@ -71,7 +72,9 @@ let owner_words = function
   | S.Table (v, l, k) -> (2, v, l, k) | S.Vcpu (v, i) -> (3, v, zero, i)
   | S.Data (v, x) -> (4, v, zero, x) | S.Shared (v, x) -> (5, v, zero, x) | S.Run (v, i) -> (6, v, zero, i)
 
-let check_word a what p i want = equal (Printf.sprintf "%s, page %x, word" what p) i (word p i) want
+let check_word a what p i want =
+  let is = word p i in
+  if not (Z.equal is want) then equal (Printf.sprintf "%s, page %x, word" what p) i is want
 
 let check_owner (a : S.state) p =
   if in_ram p then begin
@@ -154,14 +157,20 @@ let check_changes (a : S.state) (b : S.state) adds =
       let s = Omap.at a.S.slots v and t = Omap.at b.S.slots v in
       Omap.changes (fun l -> Omap.changes (check_slot b v l) (Omap.at s l) (Omap.at t l)) s t) a.S.slots b.S.slots;
   List.iter (check_dirty b) !dirty;
+  let cpu = Array.make cpus false in
   List.iter (fun (f, i) ->
       if f < 5 then check_owner b (!ram + i) else if f < 16 then (if f <> 11 then check_vm b i)
       else if f < 22 then check_vcpu b i else if f < 23 then check_last b i
-      else check_cpu b (i * cpus / counts.(f))) !touched
+      else cpu.(i * cpus / counts.(f)) <- true) !touched;
+  Array.iteri (fun c any -> if any then check_cpu b c) cpu
 
-let check_registers (b : S.state) c =
-  for r = 0 to 127 do equal "registers" r regs.(c).(r) (Omap.at b.S.here r) done;
-  for i = 0 to 65 do equal "vectors" i vectors.(c).(i) (Omap.at b.S.fp_here i) done
+(* What neither side changed was the same before. *)
+let check_registers (a : S.state) (b : S.state) c =
+  let register r = if r >= 0 && r < 128 then equal "registers" r regs.(c).(r) (Omap.at b.S.here r) in
+  let vector i = if i >= 0 && i < 66 then equal "vectors" i vectors.(c).(i) (Omap.at b.S.fp_here i) in
+  Omap.changes register a.S.here b.S.here;
+  if a.S.fp_here != b.S.fp_here then for i = 0 to 65 do vector i done;
+  List.iter (fun (f, i) -> if f then vector i else register i) !written
 
 (* Everything: after boot and when an episode ends. *)
 let check_all (a : S.state) =
@@ -251,7 +260,7 @@ let finish_trap c kind =
   if !asked < Array.length given then differ "the C reads %d inputs, the specification %d" (Array.length given) !asked;
   let adds = Z.equal (Z.logand x_before.(0) (Z.of_string "0xffffffff")) S.nIE_PAGE_ADD in
   check_changes a b adds;
-  check_registers b c;
+  check_registers a b c;
   note a b c kind;
   if emit then emit_lines a b c kind told;
   here.(c) <- b.S.here; fp.(c) <- b.S.fp_here;
@@ -261,7 +270,7 @@ let finish_start c =
   let a = { (the ()) with S.here = here.(c); S.fp_here = fp.(c) } in
   let b = S.cpu_start (z c) a in
   check_changes a b false;
-  check_registers b c;
+  check_registers a b c;
   here.(c) <- b.S.here; fp.(c) <- b.S.fp_here;
   state := Some b
 
@@ -275,8 +284,9 @@ let finish () =
   | Trap (c, k) -> incr exceptions; finish_trap c k
   | Start c -> finish_start c);
   what := Nothing; after := false;
-  inputs := []; events := []; dirty := []; touched := [];
-  Hashtbl.reset zeroed; Hashtbl.reset content
+  inputs := []; events := []; dirty := []; touched := []; written := [];
+  if Hashtbl.length zeroed > 0 then Hashtbl.reset zeroed;
+  if Hashtbl.length content > 0 then Hashtbl.reset content
 
 (** A log of calls and results alone, from the engine as it boots. *)
 
@@ -349,9 +359,11 @@ let line kind (w : Z.t array) =
   | 'r' -> regs.(n 0).(n 1) <- w.(2);
       if not !after then here.(n 0) <- Omap.set here.(n 0) w.(1) w.(2)
       else if n 0 <> current () then differ "a register of CPU %d changes" (n 0)
+      else written := (false, n 1) :: !written
   | 'f' -> vectors.(n 0).(n 1) <- w.(2);
       if not !after then fp.(n 0) <- Omap.set fp.(n 0) w.(1) w.(2)
       else if n 0 <> current () then differ "a vector register of CPU %d changes" (n 0)
+      else written := (true, n 1) :: !written
   | 'm' -> Hashtbl.replace content (n 0, n 1) w.(2)
   | 't' -> what := Trap (n 0, n 1);
       for i = 0 to 7 do x_before.(i) <- fields.(23).((31 * n 0) + i) done
@@ -365,7 +377,7 @@ let line kind (w : Z.t array) =
         | 2 -> S.Firmware (w.(1), w.(2), w.(3)) | _ -> S.FirmwareCpuOn w.(1)) :: !events
   | '=' -> after := true; result := w.(1)
   | '.' -> finish ()
-  | 'b' -> begin_boot w
+  | 'b' -> begin_boot (Array.copy w)
   | 'c' ->
       (match !what with Boot (cfg, entry, dtb) -> state := Some (S.on_boot cfg entry dtb); what := Nothing; replays := true | _ -> ());
       if Array.length w <> 11 then differ "a line c has 11 numbers, not %d" (Array.length w);
@@ -379,13 +391,34 @@ let line kind (w : Z.t array) =
       if not emit then Printf.printf "%d of %d edges of the core were taken\n" (n 0) (n 1)
   | _ -> differ "a line that begins with '%c'" kind
 
-let number s =
-  if s = "" || String.length s > 16 then failwith s
-  else if String.length s < 16 then Z.of_int (int_of_string ("0x" ^ s)) else Z.of_string ("0x" ^ s)
+(* A letter, then numbers of one to sixteen hexadecimal digits, one space before each. *)
+let digit c =
+  match c with
+  | '0' .. '9' -> Char.code c - 48
+  | 'a' .. 'f' -> Char.code c - 87
+  | _ -> failwith "a digit"
+let numbers = Array.init 34 (fun n -> Array.make n zero)
 let parse l =
-  match String.split_on_char ' ' l with
-  | k :: rest when String.length k = 1 -> (k.[0], Array.of_list (List.map number rest))
-  | _ -> failwith l
+  let n = String.length l in
+  if n = 0 then failwith "an empty line";
+  let count = ref 0 in
+  for i = 1 to n - 1 do if l.[i] = ' ' then incr count done;
+  if !count >= Array.length numbers || (n > 1 && l.[1] <> ' ') then failwith l;
+  let w = numbers.(!count) in
+  let at = ref 2 in
+  for k = 0 to !count - 1 do
+    let from = !at in
+    let v = ref 0 in
+    while !at < n && l.[!at] <> ' ' do
+      v := (!v lsl 4) lor digit l.[!at];
+      incr at
+    done;
+    let digits = !at - from in
+    if digits = 0 || digits > 16 then failwith l;
+    w.(k) <- (if digits < 16 then Z.of_int !v else Z.of_substring_base 16 l ~pos:from ~len:16);
+    incr at
+  done;
+  (l.[0], w)
 
 let self_test () =
   Random.init 1;
