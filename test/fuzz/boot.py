@@ -99,6 +99,12 @@ def build(cpu="max", engine=None):
     return image
 
 
+def specification():
+    """The program that replays a log on the extracted specification; built when it is not there."""
+    sh("make", "-s", "-j2", "-C", "test/oracle", f"{ROOT}/build/test/oracle/check")
+    return f"{ROOT}/build/test/oracle/check"
+
+
 class Order:
     """Where the plugin's log goes: to a file, to the specification of test/oracle (`check`), or nowhere."""
 
@@ -106,14 +112,14 @@ class Order:
         self.log, self.check, self.engine = log, check, engine
         self.process, self.options, self.fds = None, [], ()
 
-    def start(self):
-        """The options for QEMU, before it starts."""
+    def start(self, nice):
+        """The options for QEMU, before it starts; `nice` is a command's beginning."""
         if not self.log and not self.check:
             return
         where = self.log
         if self.check:
             reader, writer = os.pipe()
-            self.process = subprocess.Popen([self.check, "--summary"], stdin=reader, text=True, stdout=subprocess.PIPE)
+            self.process = subprocess.Popen([*nice, self.check, "--summary"], stdin=reader, text=True, stdout=subprocess.PIPE)
             os.close(reader)
             self.fds, where = (writer,), f"/dev/fd/{writer}"
         self.options = ["-plugin", order_plugin(where, self.engine)]
@@ -127,7 +133,7 @@ class Order:
         self.process, self.fds = None, ()
         if said and "agree" in said[-1]:
             return None
-        return "the specification differs: " + (said[-2] if len(said) > 1 else "it says nothing")
+        return "the specification differs: " + next((line for line in said if line.startswith("exception ")), (said or ["it says nothing"])[-1])
 
 
 def order_plugin(log, engine=None, base=0x40200000):
@@ -187,11 +193,11 @@ def boot(image, case, seconds=300, order=None, on_line=None, below=None):
     path = f"{OUT}/image-{os.getpid()}"
     with open(path, "wb") as f:
         f.write(image)
-    command = ["nice", "-n", str(below)] if below else []
-    command += ["qemu-system-aarch64", *MACHINE, "-cpu", case.cpu, "-kernel", path, "-serial", "stdio"]
+    nice = ["nice", "-n", str(below)] if below else []
+    command = nice + ["qemu-system-aarch64", *MACHINE, "-cpu", case.cpu, "-kernel", path, "-serial", "stdio"]
     command += ICOUNT if case.mode == "icount" else ["-accel", "tcg,thread=multi"]
     order = order or Order()
-    order.start()
+    order.start(nice)
     command += order.options
     lines, late, alive = [], [], [time.time()]
 

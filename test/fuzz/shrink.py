@@ -34,7 +34,7 @@ def leave_out(items, fails, deadline):
     return kept
 
 
-def shrink(image, case, result, seconds=600, say=print):
+def shrink(image, case, result, order, seconds=600, say=print):
     """A smaller case, and how it fails; only where a boot can be repeated (mode icount)."""
     want, deadline = kind(result.why), time.time() + seconds
     case = copy.deepcopy(case)
@@ -42,7 +42,7 @@ def shrink(image, case, result, seconds=600, say=print):
     why = [result.why]
 
     def tried(candidate):
-        r = boot.boot(image, candidate, seconds=60)
+        r = boot.boot(image, candidate, seconds=60, order=order)
         same = kind(r.why) == want
         if same:
             why[0] = r.why
