@@ -38,32 +38,30 @@ static void before(struct nie_vcpu *v, u64 lr[VGIC_LRS])
 	nie_timer_before(due, lr);
 }
 
-static void fold(struct nie_vcpu *v, const u64 given[VGIC_LRS], const u64 left[VGIC_LRS], u64 vmcr,
-		 u32 eois)
+static void fold(struct nie_vcpu *v, const u64 left[VGIC_LRS], u64 vmcr, u32 eois)
 {
-	struct nie_vm *vm = v->vm;
-
-	if (!given[0] && !eois) {
-		vm->gic.cpu[v->index].vmcr = vmcr; /* only this thread uses it */
-		return;
-	}
-	raw_spin_lock(&vm->gic_lock);
-	vgic_fold(&vm->gic, v->index, left, vmcr, eois);
-	raw_spin_unlock(&vm->gic_lock);
+	raw_spin_lock(&v->vm->gic_lock);
+	vgic_fold(&v->vm->gic, v->index, left, vmcr, eois);
+	raw_spin_unlock(&v->vm->gic_lock);
 }
 
 static void after(struct nie_vcpu *v, const u64 given[VGIC_LRS])
 {
-	u64 left[VGIC_LRS], reason = READ_ONCE(v->run[RUN_OUT_REASON]);
-	u32 i;
+	u64 left[VGIC_LRS], vmcr = READ_ONCE(v->run[RUN_OUT_VMCR]);
+	u64 reason = READ_ONCE(v->run[RUN_OUT_REASON]);
+	u32 i, eois = READ_ONCE(v->run[RUN_OUT_EOICOUNT]);
 
 	v->answer = false;
 	v->timer_control = READ_ONCE(v->run[RUN_OUT_CNTV_CTL]);
 	v->timer_deadline = READ_ONCE(v->run[RUN_OUT_CNTV_CVAL]);
-	for (i = 0; i < VGIC_LRS; i++)
-		left[i] = READ_ONCE(v->run[RUN_OUT_LR0 + i]);
-	nie_timer_after(given, left);
-	fold(v, given, left, READ_ONCE(v->run[RUN_OUT_VMCR]), READ_ONCE(v->run[RUN_OUT_EOICOUNT]));
+	if (given[0] || eois) {
+		for (i = 0; i < VGIC_LRS; i++)
+			left[i] = READ_ONCE(v->run[RUN_OUT_LR0 + i]);
+		nie_timer_after(given, left);
+		fold(v, left, vmcr, eois);
+	} else {
+		v->vm->gic.cpu[v->index].vmcr = vmcr; /* only this thread uses it */
+	}
 	if (reason < NIE_EXIT_REASONS)
 		atomic64_inc(&v->vm->exits[reason]);
 }
@@ -91,8 +89,8 @@ static u64 enter_masked(struct nie_vcpu *v)
 	status = vcpu_run(v);
 	if (status == NIE_OK)
 		after(v, lr);
-	else /* nothing ran: the list registers come back as they were given */
-		fold(v, lr, lr, v->vm->gic.cpu[v->index].vmcr, 0);
+	else if (lr[0]) /* nothing ran: the list registers come back as they were given */
+		fold(v, lr, v->vm->gic.cpu[v->index].vmcr, 0);
 	return status;
 }
 

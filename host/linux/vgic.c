@@ -33,6 +33,8 @@ u32 vgic_wanted(const struct vgic *v)
 	for (cpu = 0; cpu < v->cpus; cpu++) {
 		for (i = 0; i < VGIC_BANKS; i++) {
 			b = vgic_bank_const(v, cpu, i);
+			if (vgic_quiet(b))
+				continue;
 			/*
 			 * A level that is in a list register asks again by itself. An edge there does not: the VM
 			 * may have ended the one that it was given, and would wait for its next exit.
@@ -87,8 +89,8 @@ bool vgic_busy(const struct vgic *v, u32 cpu, bool timer)
 #pragma GCC unroll 3
 	for (i = 0; i < VGIC_BANKS; i++) {
 		b = vgic_bank_const(v, cpu, i);
-		if (!(b->latch | b->line | b->active))
-			continue; /* as nearly always */
+		if (vgic_quiet(b))
+			continue;
 		if ((vgic_deliverable(v, b) | b->active) & vgic_mine(b, cpu))
 			return true;
 	}

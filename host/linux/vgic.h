@@ -108,6 +108,11 @@ static inline const struct vgic_bank *vgic_bank_const(const struct vgic *v, u32 
 {
 	return bank == 0 ? &v->cpu[cpu].own : &v->spi[bank - 1];
 }
+/* Nothing pending, nothing active: as nearly always. */
+static inline bool vgic_quiet(const struct vgic_bank *b)
+{
+	return !(b->latch | b->line | b->active);
+}
 /* Pending, enabled and forwarded: candidates for a list register if not active. */
 static inline u32 vgic_deliverable(const struct vgic *v, const struct vgic_bank *b)
 {

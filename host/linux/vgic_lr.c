@@ -47,6 +47,8 @@ static void choose_all(struct vgic *v, u32 cpu, struct choice *c)
 
 	for (i = 0; i < VGIC_BANKS; i++) {
 		b = vgic_bank(v, cpu, i);
+		if (vgic_quiet(b))
+			continue;
 		bits = (vgic_deliverable(v, b) | b->active) & vgic_mine(b, cpu);
 		for (; bits; bits &= bits - 1) {
 			n = __ffs(bits);

@@ -104,7 +104,7 @@ def engine_pages(memory):
 
 
 def sizes():
-    """{what: bytes} of the engine: its image, what it takes of RAM, static state of a VM, granules of one."""
+    """{what: bytes} of the engine: its image, what it takes of RAM, a VM's static state and contexts."""
     elf = f"{measure.ROOT}/build/engine/engine.elf"
     text = subprocess.run(["llvm-nm-19", "-S", elf], check=True, capture_output=True, text=True).stdout
     symbol = {p[3]: int(p[1], 16) for p in (line.split() for line in text.splitlines()) if len(p) == 4}
@@ -114,6 +114,5 @@ def sizes():
         "1 GiB": engine_pages(1024) * 4096,
         "each further GiB": (engine_pages(2048) - engine_pages(1024)) * 4096,
         "VM, static": per_vm,
-        "VM, granules with one vCPU": 2 * 4096,
-        "VM, granules with eight vCPUs": 16 * 4096,
+        "eight contexts": 8 * 4096,
     }

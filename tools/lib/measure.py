@@ -123,3 +123,17 @@ def linux(name, how, cpu="max", cpus=1, kernel="6.12", mode="", seconds=900, pro
     else:
         boot = ["-kernel", image, "-initrd", f"{OUT}/host.cpio", "-append", append]
     return run(name, machine(cpu, cpus, 512) + boot, "bench: ended with status 0", seconds, profile)
+
+
+def hot_functions(samples, count):
+    """[(function of the engine, instructions a sample)], most first, of a run with a profile."""
+    base, found = 0x40200000, collections.Counter()
+    text = sh("llvm-nm-19", "-n", "build/engine/engine.elf")
+    names = [(int(p[0], 16), p[2]) for p in (line.split() for line in text.splitlines()) if p[1:2] in (["t"], ["T"])]
+    with open(samples, encoding="utf-8") as lines:
+        for line in lines:
+            first, *rest = line.split()
+            if first == "pc" and rest[0] == "2":
+                at = int(rest[1], 16) - base
+                found[[name for start, name in names if start <= at][-1]] += int(rest[2])
+    return [(name, n / count) for name, n in found.most_common()]

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table, the document and the plot of ./nie bench, from its results."""
+import os
+import subprocess
+
+import bench_rows
+import measure
+
+PEERS = [s for s in bench_rows.SYSTEMS if s != "nie"]
+DIRECTION = 400  # instructions at EL2 of an exit, and of an entry
+
+
+def line(title, bar, ours, peers=None, note="", unit="instructions"):
+    """A row of the table. `met`: True, False, or None where there is no bar or no number."""
+    met = None if bar is None or ours is None else ours <= bar
+    return {"title": title, "bar": bar, "ours": ours, "peers": peers or {}, "note": note, "unit": unit, "met": met}
+
+
+def peers_of(results, row):
+    found = {s: bench_rows.total(results[f"guest/{s}"][row]) for s in PEERS if row in results.get(f"guest/{s}", {})}
+    for name, number in bench_rows.TRIAL_PEERS.get(row, {}).items():
+        found[f"{name} ({bench_rows.TRIAL})"] = number
+    return found
+
+
+def engine_lines(results):
+    bare = results.get("bare", {})
+    null = bare.get("ROW_HOST_NULL")
+    yield line("host asks the engine for nothing (NIE_VERSION)", 75, null and bench_rows.total(null),
+               peers_of(results, "ROW_HOST_NULL"))
+    for row, (title, bar) in bench_rows.GUEST.items():
+        mode = results.get("guest/nie", {}).get(row)
+        note = mode and f"EL2 {mode['el2']}, host's kernel {mode['el1']}, user space {mode['el0']}"
+        yield line(title, bar, mode and bench_rows.total(mode), peers_of(results, row), note or "")
+    stays = bare.get("ROW_VM_EXIT", {}).get("stays", [None, None])
+    yield line("of an MMIO exit: at EL2, to the host", DIRECTION, stays[0])
+    yield line("of an MMIO exit: at EL2, back to the VM", DIRECTION, stays[1])
+
+
+def other_lines(results):
+    sgi = {s: bench_rows.total(results[f"sgi/{s}"]) - 1 for s in ("nie", "KVM VHE", "KVM nVHE") if f"sgi/{s}" in results}
+    ours = sgi.pop("nie", None)
+    yield line("VM interrupts its other vCPU, which spins: both CPUs, without the spinning",
+               min(sgi.values()) * 2 // 3 if sgi else None, ours, sgi, "bar: two thirds of the best KVM; 2 CPUs")
+    bare, pkvm = results.get("bare", {}), "protected KVM, protected VM, newest"
+    peer = results.get(f"guest/{pkvm}", {}).get("ROW_GUEST_PAGE")
+    give, take = bare.get("ROW_PAGE_DEMAND"), bare.get("ROW_PAGE_REMOVE")
+    yield line("VM touches a missing page, which is donated, scrubbed and mapped: at EL2", peer and peer["el2"] // 2,
+               give and give["el2"], {pkvm: peer["el2"]} if peer else {},
+               "bar: half of protected KVM. Under the bare-metal host: nie.ko gives a VM its memory when it loads it")
+    yield line("the page is taken back and scrubbed: at EL2", None, take and take["el2"], note="peers not measured")
+    yield line("create, boot to a shell and destroy a VM of 256 MiB", None, None, note="not measured: the monitor for "
+               "KVM has no devices that a kernel could boot with")
+
+
+def size_lines(results):
+    size = results.get("sizes")
+    if not size:
+        return
+    yield line("RAM that the engine takes of 1 GiB", (1 << 30) // 200, size["1 GiB"], unit="bytes",
+               note="its image and fixed tables of 64 VMs included")
+    yield line("of each further GiB", (1 << 30) // 200, size["each further GiB"], unit="bytes")
+    yield line("a VM with eight vCPUs, beside its tables", 65536, size["VM, static"] + size["eight contexts"],
+               unit="bytes", note="its eight run records, 32 KiB, stay the host's")
+    yield line("engine image", 65536, size["image"], unit="bytes")
+
+
+def judge(results):
+    return [*engine_lines(results), *other_lines(results), *size_lines(results)]
+
+
+def number(value):
+    return "–" if value is None else f"{value:,}"
+
+
+def verdict(entry):
+    return {None: "–", True: "met", False: "**not met**"}[entry["met"]]
+
+
+def table(lines):
+    """For a terminal."""
+    text = [f"{'':78} {'here':>10} {'bar':>10}"]
+    for e in lines:
+        text.append(f"{e['title']:78.78} {number(e['ours']):>10} {number(e['bar']):>10}  {verdict(e).strip('*')}")
+        text += [f"    {name:74} {n:>10,}" for name, n in e["peers"].items()]
+    return "\n".join(text)
+
+
+def markdown(lines):
+    text = ["| work | here | bar | | peers | |", "|---|---:|---:|---|---|---|"]
+    for e in lines:
+        unit = "" if e["unit"] == "instructions" else " B"
+        peers = "; ".join(f"{name} {n:,}" for name, n in e["peers"].items())
+        bar = number(e["bar"]) + (unit if e["bar"] else "")
+        text.append(f"| {e['title']} | {number(e['ours'])}{unit if e['ours'] else ''} | {bar} | {verdict(e)} | {peers} | {e['note']} |")
+    return "\n".join(text)
+
+
+def scale_table(results):
+    text = ["| VMs that exist | one exit and entry, at EL2 |", "|---:|---:|"]
+    text += [f"| {vms} | {n:,} |" for vms, n in results.get("scale", [])]
+    text += ["", "| CPUs of the machine | null call | exit and entry |", "|---:|---:|---:|"]
+    text += [f"| {cpus} | {null:,} | {both:,} |" for cpus, null, both in results.get("cpus", [])]
+    return "\n".join(text)
+
+
+def plot(results):
+    """Bars of the three exits that every system has, by gnuplot."""
+    data = os.path.join(measure.OUT, "plot.tsv")
+    rows = list(bench_rows.GUEST)
+    with open(data, "w", encoding="utf-8") as f:
+        for system in bench_rows.SYSTEMS:
+            got = results.get(f"guest/{system}", {})
+            f.write("\t".join([f'"{system}"', *[str(bench_rows.total(got[r])) if r in got else "0" for r in rows]]) + "\n")
+    out = os.path.join(measure.ROOT, "docs", "benchmarks.svg")
+    titles = ["version call", "GIC register, host's kernel", "device register, user space"]
+    bars = ", ".join(f"'{data}' using {n + 2}:xtic(1) title \"{title}\"" for n, title in enumerate(titles))
+    script = (f"set terminal svg size 900,420 font 'sans,11'; set output '{out}'; set style data histograms; "
+              "set style fill solid 0.8; set logscale y; set yrange [10:*]; set grid ytics; set key top left; "
+              "set xtics rotate by -12; set datafile separator '\\t'; "
+              f"set ylabel 'instructions, round trip (log)'; plot {bars}")
+    subprocess.run(["gnuplot", "-e", script], check=True)
+
+
+def write(results, lines):
+    path = os.path.join(measure.ROOT, "docs", "BENCHMARKS.md")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    for name, body in (("table", markdown(lines)), ("scale", scale_table(results))):
+        begin, end = f"<!-- {name}: written by ./nie bench --write -->", f"<!-- end of {name} -->"
+        head, rest = text.split(begin)
+        text = head + begin + "\n" + body + "\n" + end + rest.split(end)[1]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    plot(results)
