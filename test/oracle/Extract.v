@@ -40,7 +40,7 @@ Extract Constant Measure.measurement => "Sha.measurement".
 
 (* Names of files are no names of things to be extracted. *)
 Definition on_trap := trap.
-Definition on_boot := boot.
+Definition on_boot := boot_with.
 
-Extraction "spec.ml" on_trap on_boot cpu_start enc henc level3 gib_count hash_of_vm vcpu_at saved_at cpu_at own slot_at vm_at last_at block_hash
+Extraction "spec.ml" on_trap on_boot manifest_check cpu_start enc henc level3 gib_count hash_of_vm vcpu_at saved_at cpu_at own slot_at vm_at last_at block_hash
   set_x exit_vcpu set_vm set_vcpu set_slot.

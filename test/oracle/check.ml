@@ -37,7 +37,7 @@ let the () = Option.get !state
 
 (** One exception, while its lines come. *)
 
-type what = Nothing | Boot of S.config * Z.t * Z.t | Trap of int * int | Start of int
+type what = Nothing | Boot of Z.t array | Trap of int * int | Start of int
 let what = ref Nothing
 let after = ref false                     (* the line '=' has come *)
 let result = ref zero
@@ -266,6 +266,8 @@ let finish_trap c kind =
   here.(c) <- b.S.here; fp.(c) <- b.S.fp_here;
   state := Some b
 
+let manifest w i = if Z.sign i >= 0 && Z.lt i (z 32) then w.(Z.to_int i) else zero
+
 let finish_start c =
   let a = { (the ()) with S.here = here.(c); S.fp_here = fp.(c) } in
   let b = S.cpu_start (z c) a in
@@ -277,10 +279,15 @@ let finish_start c =
 let finish () =
   (match !what with
   | Nothing -> ()
-  | Boot (cfg, entry, dtb) ->
-      let a = S.on_boot cfg entry dtb in
-      check_all a;
-      state := Some a
+  | Boot w ->
+      let r = S.manifest_check (manifest w) in
+      equal "boot's result" 0 !result r;
+      count (Printf.sprintf "boot %s" (Z.to_string r));
+      if Z.equal r zero then begin
+        let _, a = S.on_boot (manifest w) in
+        check_all a;
+        state := Some a
+      end
   | Trap (c, k) -> incr exceptions; finish_trap c k
   | Start c -> finish_start c);
   what := Nothing; after := false;
@@ -323,17 +330,6 @@ let replay_exit w =
 
 (** Lines. *)
 
-let config w =
-  let n i = w.(i) in
-  let device p =
-    let base = n 9 and d = Z.sub p (n 9) in
-    let redistributor = Z.leq base p && Z.lt d (Z.mul (z 32) (n 6)) && Z.equal (Z.rem d (z 32)) zero in
-    let rec any i =
-      i < Z.to_int (n 11) && ((Z.leq (n (16 + (2 * i))) p && Z.lt (Z.sub p (n (16 + (2 * i)))) (n (17 + (2 * i)))) || any (i + 1)) in
-    (not redistributor) && any 0 in
-  { S.ram_first = n 3; ram_count = n 4; engine_first = n 1; engine_count = n 2; host_tables = n 5; dev_first = n 14;
-    dev_count = n 15; device; gicr_first = n 9; cpu_count = n 6 }
-
 let begin_boot w =
   if emit then print_endline ("b " ^ String.concat " " (Array.to_list (Array.map (Z.format "%x") w)));
   check_end ();
@@ -342,9 +338,11 @@ let begin_boot w =
   Array.iter (fun f -> Array.fill f 0 66 zero) vectors;
   Array.fill here 0 cpus (Omap.const zero);
   Array.fill fp 0 cpus (Omap.const zero);
-  ram := Z.to_int w.(3); ram_pages := Z.to_int w.(4);
+  let small v = if Z.fits_int v && Z.to_int v <= 1 lsl 28 then Z.to_int v else 0 in
+  ram := small w.(3); ram_pages := small w.(4);
   memory := Array.make !ram_pages zeros;
-  what := Boot (config w, w.(7), w.(8))
+  state := None;
+  what := Boot w
 
 let software f i v =
   if f = 23 then state := Some (S.set_x (z (i / 31)) (z (i mod 31)) v (the ()))
@@ -379,7 +377,9 @@ let line kind (w : Z.t array) =
   | '.' -> finish ()
   | 'b' -> begin_boot (Array.copy w)
   | 'c' ->
-      (match !what with Boot (cfg, entry, dtb) -> state := Some (S.on_boot cfg entry dtb); what := Nothing; replays := true | _ -> ());
+      (match !what with
+      | Boot w -> state := Some (snd (S.on_boot (manifest w))); what := Nothing; replays := true
+      | _ -> ());
       if Array.length w <> 11 then differ "a line c has 11 numbers, not %d" (Array.length w);
       replay_call w
   | 'v' -> if Array.length w <> 3 then differ "a line v has 3 numbers, not %d" (Array.length w); replay_exit w

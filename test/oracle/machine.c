@@ -50,6 +50,28 @@ static void good_manifest(void)
 	memcpy(manifest, words, sizeof(words));
 }
 
+void manifest_bend(void)
+{
+	static const uint64_t ram[] = {
+		0, 1, 512, 0x3fe00, RAM_BASE + 1, 1 << 28, (1 << 28) + 512, 1ULL << 63
+	};
+	static const uint64_t sizes[] = {
+		0, 1, 511, RAM_PAGES + 1, GRANULES_MAX + 512, 1ULL << 63
+	};
+	uint32_t i = 1 + (uint32_t)below(MAN_END - 1);
+
+	if (below(8) == 0)
+		manifest[MAN_MAGIC] += below(2);
+	if (i == MAN_RAM_BASE)
+		manifest[i] = ram[below(8)];
+	else if (i == MAN_RAM_PAGES)
+		manifest[i] = sizes[below(6)];
+	else if (below(2) == 0)
+		manifest[i] += 512 * (below(8) - 4);
+	else
+		bend(&manifest[i]);
+}
+
 /* Registers hold anything; memory is as boot() left it when that is run. */
 void machine_reset(uint64_t seed)
 {
@@ -131,14 +153,14 @@ uint64_t counter_read(void)
 
 uint64_t gicr_read(uint32_t cpu, uint32_t offset, uint32_t width)
 {
-	if (cpu >= CPUS || offset >= 256)
+	if (cpu >= NIE_MAX_CPUS || offset >= 256)
 		stop("reads no redistributor", cpu, offset);
 	return input(width == 4 ? (uint32_t)outside : outside);
 }
 
 void gicr_write(uint32_t cpu, uint32_t offset, uint32_t value)
 {
-	if (cpu >= CPUS || offset >= 256)
+	if (cpu >= NIE_MAX_CPUS || offset >= 256)
 		stop("writes no redistributor", cpu, offset);
 	log_primitive('e', 1, cpu, offset, value);
 }

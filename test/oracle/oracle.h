@@ -29,6 +29,8 @@ extern uint64_t vectors[NIE_MAX_CPUS][66];
 extern uint64_t manifest[MAN_END];
 extern uint32_t running_cpu;
 void machine_reset(uint64_t seed);
+/* Some words of the manifest are bent; RAM, if at all, so that it is refused. */
+void manifest_bend(void);
 /* 1 is about how often firmware and redistributors say no, or anything. */
 extern uint64_t outside;
 
