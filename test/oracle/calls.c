@@ -222,13 +222,13 @@ static uint64_t which_call(const struct profile *p, uint64_t vm)
 			return NIE_VM_STOP;
 		return m->created < m->vcpus && below(2) == 0 ? NIE_VCPU_CREATE : up[below(5)];
 	case NIE_VM_ACTIVE:
-		if (below(256) < p->stop / (m->running != 0 ? 4u : 16u))
+		if (below(256) < p->stop / (m->running != 0 ? 2u : 16u))
 			return NIE_VM_STOP;
 		return below(2) == 0     ? NIE_VCPU_RUN
 		       : chance(p->stop) ? down[1 + below(3)]
 					 : up[1 + below(4)];
 	default:
-		if (m->granules == 1 || below(16) == 0)
+		if (m->granules == 1 || below(m->running != 0 ? 3 : 16) == 0)
 			return NIE_VM_DESTROY;
 		return down[m->running != 0 ? 0 : below(4)];
 	}
