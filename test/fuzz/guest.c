@@ -4,7 +4,7 @@
 
 #define GUEST __attribute__((section(".guest"), noinline))
 
-enum { VISIT = 300 };
+enum { VISIT = 150 };
 struct loaded {
 	uint64_t esr, value;
 };
@@ -111,7 +111,7 @@ static GUEST void ask(uint64_t seed, uint64_t *random)
 	uint64_t self, k = draw(random, 4);
 
 	__asm__("adr %0, guest_worker" : "=r"(self));
-	switch (draw(random, 8)) {
+	switch (draw(random, 9)) {
 	case 0:
 		call(0xc4000003, k, WINDOW, (self - WINDOW) | seed << 32);
 		return;
@@ -119,15 +119,18 @@ static GUEST void ask(uint64_t seed, uint64_t *random)
 		call(0xc4000004, k, draw(random, 2), 0);
 		return;
 	case 2:
-		/* Off, or all off: seldom. */
-		if (draw(random, 8) == 0)
-			call(draw(random, 4) == 0 ? 0x84000008 : 0x84000002, 0, 0, 0);
+		/* Off, or all off: not too often. */
+		if (draw(random, 2) == 0)
+			call(draw(random, 16) == 0 ? 0x84000008 : 0x84000002, 0, 0, 0);
 		return;
 	case 3:
 		call(0xc4000001, 0, WINDOW, 0);
 		return;
 	case 4:
 		call(NIE_VM_PAGE_REOPEN, some_page(random), 0, 0);
+		return;
+	case 5:
+		__asm__ volatile("msr S3_0_C12_C11_5, %0\n\tisb" : : "r"(draw(random, 1 << 30)));
 		return;
 	default:
 		call(NIE_VM_HOST_CALL, REPORT_VALUE, k, 0);
@@ -177,9 +180,9 @@ GUEST void guest_worker(uint64_t seed)
 	for (;;) {
 		uint64_t what = draw(&random, 16);
 
-		if (what < 9) {
+		if (what < 8) {
 			visit(seed, &random);
-		} else if (what < 11) {
+		} else if (what < 9) {
 			use_device(&random);
 		} else if (what < 14) {
 			ask(seed, &random);
