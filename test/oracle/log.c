@@ -157,29 +157,38 @@ _Static_assert(sizeof(fields) / sizeof(fields[0]) == F_END, "a field is missing"
 		}                                                                            \
 	}
 
+/* Software changes general registers only; what else changed between two exceptions is told after the second. */
+static void log_cpus(void)
+{
+	CHANGED(cpus, NIE_MAX_CPUS, F_CPUS, F_END)
+}
+
 static void log_globals(void)
 {
 	CHANGED(granules, RAM_PAGES, F_GRANULES, F_VMS)
 	CHANGED(vms, VMS, F_VMS, F_VCPUS)
 	CHANGED(vcpus, VCPUS, F_VCPUS, F_LASTS)
 	CHANGED(lasts, VMS, F_LASTS, F_CPUS)
-	CHANGED(cpus, NIE_MAX_CPUS, F_CPUS, F_END)
+	log_cpus();
 }
 
 static void log_registers(void)
 {
 	for (uint32_t c = 0; c < NIE_MAX_CPUS; c++) {
-		for (uint32_t r = 0; r < REG_COUNT; r++) {
+		bool any = memcmp(registers[c], seen_registers[c], sizeof(registers[c])) != 0;
+
+		for (uint32_t r = 0; any && r < REG_COUNT; r++) {
 			if (registers[c][r] != seen_registers[c][r])
 				line3('r', c, r, registers[c][r]);
 		}
-		for (uint32_t i = 0; i < 66; i++) {
+		memcpy(seen_registers[c], registers[c], sizeof(registers[c]));
+		any = memcmp(vectors[c], seen_vectors[c], sizeof(vectors[c])) != 0;
+		for (uint32_t i = 0; any && i < 66; i++) {
 			if (vectors[c][i] != seen_vectors[c][i])
 				line3('f', c, i, vectors[c][i]);
 		}
+		memcpy(seen_vectors[c], vectors[c], sizeof(vectors[c]));
 	}
-	memcpy(seen_registers, registers, sizeof(registers));
-	memcpy(seen_vectors, vectors, sizeof(vectors));
 }
 
 void log_boot(void)
@@ -208,7 +217,7 @@ static void log_content(uint32_t cpu)
 
 void log_before(uint32_t cpu, uint32_t kind)
 {
-	log_globals();
+	log_cpus();
 	log_registers();
 	log_content(cpu);
 	line2('t', cpu, kind);
@@ -216,7 +225,7 @@ void log_before(uint32_t cpu, uint32_t kind)
 
 void log_start(uint32_t cpu)
 {
-	log_globals();
+	log_cpus();
 	log_registers();
 	log_line('s', 1, (uint64_t[]){ cpu });
 }
