@@ -11,10 +11,18 @@ From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
 From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines statements.
 Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add.
-From nie.proof.refine Require Import vm_stop_refines vm_activate_refines.
-Require nie.generated.call.vm_stop nie.generated.call.vm_activate.
+From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines.
+Require nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
 Import ListNotations.
 Open Scope Z_scope.
+
+(* VM_INFO does exactly what spec/call/vm_info.v says. *)
+Theorem vm_info_is_correct : vm_info_correct Program.core.
+Proof.
+  intros a s c HR C X. pose proof (vm_info_refines a s c HR C X) as H. unfold wp in H.
+  destruct (nie.generated.call.vm_info.call_vm_info c s) as [[u s']|] eqn:E; [|easy]. exists s'. split; [|exact H].
+  exact (Program.core_means "call_vm_info"%string nie.generated.call.vm_info.call_vm_info_sem eq_refl [c] s u s' E).
+Qed.
 
 (* VM_STOP does exactly what spec/call/vm_stop.v says. *)
 Theorem vm_stop_is_correct : vm_stop_correct Program.core.

@@ -1,6 +1,7 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 (* What the headlines rest on; `./nie prove` compares it with assumptions.txt. *)
 From nie.proof Require Theorems.
+Print Assumptions Theorems.vm_info_is_correct.
 Print Assumptions Theorems.vm_stop_is_correct.
 Print Assumptions Theorems.vm_activate_is_correct.
 Print Assumptions Theorems.page_remove_is_correct.
@@ -22,7 +23,8 @@ Print Assumptions table_remove_isolates.table_remove_does.
 Print Assumptions page_add_zero_isolates.page_add_zero_does.
 Print Assumptions page_shared_add_isolates.page_shared_add_does.
 Print Assumptions page_remove_witness.it_runs.
-From nie.proof.security Require vm_stop_isolates vm_activate_isolates.
+From nie.proof.security Require vm_info_isolates vm_stop_isolates vm_activate_isolates.
+Print Assumptions vm_info_isolates.vm_info_does.
 Print Assumptions vm_stop_isolates.vm_stop_does.
 Print Assumptions vm_activate_isolates.vm_activate_does.
 From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.

@@ -8,7 +8,8 @@ From nie.generated Require Import Prims.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks Built.
 From nie.spec.call Require page_add_zero page_shared_add.
-From nie.proof.refine Require Import life_refines vm_stop_refines vm_activate_refines.
+From nie.spec Require Registers.
+From nie.proof.refine Require Import life_refines vm_stop_refines vm_activate_refines vm_info_refines.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -16,6 +17,10 @@ Definition u64 (x : Z) : Prop := 0 <= x < 2 ^ 64.
 (* The meaning of the deep term, by model/C.v, on the machine of model/Machine.v. *)
 Definition run_of (P : program gvar) (f : string) (args : list Z) (s : mach globals Machine.hw) :=
   den load store prim P f args s.
+
+(* VM_INFO reads and writes the caller's registers, x0..x6. *)
+Definition vm_info_correct (P : program gvar) : Prop := forall a s c, R a s -> 0 <= c < NIE_MAX_CPUS -> u64 (Registers.x_of a c 1) ->
+  exists s', run_of P "call_vm_info" [c] s = Some ([], s') /\ R (spec_vm_info c a) s' /\ only_x c 7 (glob s) (glob s') /\ hw s' = hw s.
 
 (* VM_STOP and VM_ACTIVATE use no primitive: the machine below the core is as it was. *)
 Definition vm_stop_correct (P : program gvar) : Prop := forall a s vm, R a s -> u64 vm ->
