@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 (* VM_INFO, in the words of spec/Isolation.v. Registers and counts are 64-bit numbers, which [R] does not say. *)
-From Coq Require Import ZArith List String Lia.
+From Coq Require Import ZArith List String Bool Lia.
 From RecordUpdate Require Import RecordSet.
 From nie.model Require Import Machine.
 From nie.generated Require Import Prims.
