@@ -38,6 +38,9 @@ _start: /* header of an arm64 Image */
 	.endm
 
 primary:
+	adr	x0, vectors
+	msr	vbar_el1, x0
+	isb
 	ldr	x20, =GICD
 	ldr	x21, =DEVICE
 	/* One vCPU, or two? PSCI CPU_ON says. */
@@ -113,6 +116,14 @@ second:
 	str	x24, [x23]
 	b	6b
 	.ltorg
+
+	/* Any exception: what the machine lacks is not measured, and what comes after it neither. */
+	.balign	2048
+vectors:
+	.rept	16
+	.balign	128
+	b	off
+	.endr
 
 	.balign	4096
 told:	.quad	0

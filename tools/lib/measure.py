@@ -125,6 +125,20 @@ def linux(name, how, cpu="max", cpus=1, kernel="6.12", mode="", seconds=900, pro
     return run(name, machine(cpu, cpus, 512) + boot, "bench: ended with status 0", seconds, profile)
 
 
+def xen(name):
+    """any_guest.S as the first domain of Xen."""
+    tree, guest, at = f"{OUT}/{name}.dtb", f"{OUT}/guest.img", 0x50000000
+    node, arguments = f"/chosen/module@{at:x}", machine("max", 1, 1024)
+    sh("qemu-system-aarch64", *arguments, "-machine", "dumpdtb=" + tree)
+    sh("fdtput", "-t", "s", tree, "/chosen", "xen,xen-bootargs", "console=dtuart dtuart=/pl011@9000000 dom0_mem=256M")
+    sh("fdtput", "-c", tree, node)
+    sh("fdtput", "-t", "s", tree, node, "compatible", "multiboot,kernel", "multiboot,module")
+    sh("fdtput", "-t", "x", tree, node, "reg", "0", f"{at:x}", "0", f"{os.path.getsize(guest):x}")
+    boot = ["-kernel", f"{ROOT}/build/pkg/xen/xen", "-dtb", tree, "-device",
+            f"loader,file={guest},addr={at:#x},force-raw=on"]
+    return run(name, arguments + boot, "(XEN) Hardware Dom0 halted: halting machine")
+
+
 def hot_functions(samples, count):
     """[(function of the engine, instructions a sample)], most first, of a run with a profile."""
     base, found = 0x40200000, collections.Counter()
