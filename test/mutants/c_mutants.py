@@ -59,6 +59,8 @@ C_MUTANTS = {
     "block_split_off_by_one": ("call/table_add.c", "address_of(i) + DESC_PAGE", "address_of(i + 1) + DESC_PAGE"),
     "cntvoff_not_restored": ("state/world.c", "\tsysreg_write(REG_CNTVOFF_EL2, 0);\n", ""),
     "deferred_error_kept": ("state/world.c", "\tsysreg_write(REG_VDISR_EL2, deferred);\n", "\t(void)deferred;\n"),
+    "quick_smc_not_stepped": ("trap/quick.c", "\tif (class == EC_SMC64)\n\t\tskip_instruction();\n", ""),
+    "quick_smc_of_host": ("trap/quick.c", "class != EC_HVC64 || (cpus", "(cpus"),
     "smc32_wide": ("trap/vcpu_call.c", "smccc_argument(function, c->x[1])", "c->x[1]"),
     "destroy_without_flush": ("call/vm_destroy.c", "\ts2_flush((uint32_t)vm);\n", ""),
 }
