@@ -26,9 +26,9 @@ Notation o := (fun _ : Z => Table vm (l + 1) key).
 Notation d := (Donation.donate vm p 1 o a).
 
 Lemma one_page : 1 <= 1 /\ p mod 512 + 1 <= 512.
-Proof. lia. Qed.
+Proof. clear. lia. Qed.
 Lemma one_host : forall i, 0 <= i < 1 -> in_ram a (p + i) = true /\ own a (p + i) = Host.
-Proof. intros i I. replace (p + i) with p by lia. exact HO. Qed.
+Proof. intros i I. replace (p + i) with p by (clear - I; lia). exact HO. Qed.
 Definition kept_one : hidden a p 1 k := kept_is a p 1 W one_page one_host.
 
 Lemma kept_vm : 0 <= vm < NIE_MAX_VMS /\ vm_state (vm_at k vm) <> NIE_VM_FREE.
