@@ -1,6 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-(* TABLE_ADD: the C does what spec/call/table_add.v says, with the other CPUs acting before each of its primitives.
-   Over a block: the table is filled while nobody reaches it, the block is broken, flushed, and the table put there. *)
+(* TABLE_ADD: the C does what spec/call/table_add.v says, with the other CPUs acting before each of its primitives. *)
 From Coq Require Import ZArith List Bool Lia.
 From RecordUpdate Require Import RecordSet.
 From nie.model Require Import Machine.
@@ -15,254 +14,11 @@ From nie.lib Require Import Wp.
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate
   nie.generated.state.stage2 nie.generated.state.checks nie.generated.state.pages nie.generated.call.table_add.
 From nie.spec Require Import Core.
-From nie.proof.refine Require stage2_refines.
-From nie.proof.refine Require Export table_add_checks.
+From nie.proof.refine Require Export table_add_checks table_add_apply.
 Import ListNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
-
-Notation new_table := table_add_preserves.new_table.
-Notation split_table := table_add_preserves.split_table.
-Notation split_entries := table_add_preserves.split_entries.
-
-Lemma clear_low : forall d, 0 <= d < 2 ^ 64 -> Z.land d (wrap U64 (Z.lnot 3)) = d / 4 * 4.
-Proof.
-  intros d D. change (wrap U64 (Z.lnot 3)) with (Z.shiftl (Z.ones 62) 2).
-  replace (d / 4 * 4) with (Z.shiftl (Z.shiftr d 2) 2) by (rewrite Z.shiftl_mul_pow2, Z.shiftr_div_pow2 by lia; reflexivity).
-  apply Z.bits_inj'. intros i I. rewrite Z.land_spec, !Z.shiftl_spec by auto. destruct (Z.ltb_spec i 2).
-  - rewrite !(Z.testbit_neg_r _ (i - 2)) by lia. apply andb_false_r.
-  - rewrite Z.shiftr_spec by lia. replace (i - 2 + 2) with i by lia. destruct (Z.ltb_spec (i - 2) 62).
-    + rewrite Z.ones_spec_low by lia. apply andb_true_r.
-    + rewrite Z.ones_spec_high by lia. rewrite andb_false_r. symmetry. destruct (Z.eq_dec d 0) as [->|]; [apply Z.bits_0|].
-      apply Z.bits_above_log2; [lia|]. apply Z.log2_lt_pow2; [lia|]. apply Z.lt_le_trans with (2 ^ 64); [lia|]. apply Z.pow_le_mono_r; lia.
-Qed.
-
-Section Apply.
-Variables (a : state) (h0 : Machine.hw) (gl : globals) (vm l key p t : Z).
-Hypothesis W : wf a.
-Hypothesis O : onto a.
-Hypothesis RAM : ram h0 = ram_of a.
-Hypothesis ENG : engine h0 = engine_of a.
-Hypothesis V : 0 <= vm < NIE_MAX_VMS /\ vm_state (vm_at a vm) <> NIE_VM_FREE.
-Hypothesis LK : 1 <= l <= 2 /\ 0 <= key /\ (l = 1 -> key < 512).
-Hypothesis HO : in_ram a p = true /\ own a p = Host.
-Hypothesis T : 1 < l -> exists t, slot_at a vm (l - 1) (key / 512) = ToTable t.
-Hypothesis RT : in_ram a t = true.
-Hypothesis OT : own a t = Table vm l (key / 512).
-
-Notation k := (Adding.kept p 1 a).
-Notation KH := (table_add_preserves.kept_one a p W HO).
-
-Lemma k_facts : ram h0 = ram_of k /\ engine h0 = engine_of k /\ wf k /\ onto k /\ in_ram k t = true /\ own k t = Table vm l (key / 512) /\
-  in_ram k p = true /\ own k p = Engine /\ ~ engine_range k p /\ (forall v l x, slot_at k v l x = slot_at a v l x).
-Proof.
-  pose proof KH as B. destruct (Adding.kept_free a p 1 W (table_add_preserves.one_page p) (table_add_preserves.one_host a p HO) p ltac:(unfold given; lia)) as (F1 & F2 & F3 & _).
-  split; [rewrite RAM; unfold ram_of; now rewrite (h_cfg B)|]. split; [rewrite ENG; unfold engine_of; now rewrite (h_cfg B)|].
-  split; [exact (hidden_wf B)|]. split; [exact (hidden_onto B O)|]. split; [now rewrite (h_ram B)|].
-  split; [apply (h_kept_own B); [exact OT|discriminate]|]. split; [auto|]. split; [auto|]. split; [auto|]. exact (h_slot B).
-Qed.
-
-Lemma t_unique : forall q, in_ram k q = true -> own k q = Table vm l (key / 512) -> q = t.
-Proof.
-  destruct k_facts as (_ & _ & WK & OK & RK & OTK & _). intros q R E.
-  destruct (on_table _ OK _ _ _ _ R E) as [(L1 & _ & F)|F], (on_table _ OK _ _ _ _ RK OTK) as [(L1' & _ & F')|F']; try congruence.
-  - rewrite L1 in F'. destruct (wf_tab _ WK _ _ _ _ F'). lia.
-  - rewrite L1' in F. destruct (wf_tab _ WK _ _ _ _ F). lia.
-Qed.
-
-(* Over nothing. *)
-Lemma new_table_wp : forall m h d (Q : unit -> mach globals Machine.hw -> Prop), slot_at a vm l key = Empty ->
-  world h0 (Aset k) (Aset k) m (now m) h -> tables_hold k m ->
-  (forall q i, is_word i = true -> given p 1 q -> m (q * 512 + i) = 0) ->
-  let z := new_table a vm l key p in
-  (forall m' h', wf z -> onto z -> world h0 (Aset z) (Aset z) m' (now m') h' -> tables_hold z m' -> Q tt (Mach gl h')) ->
-  wp (s2_write t d (key mod 512) l (Z.lor (p * 4096) DESC_TABLE)) Q (Mach gl h).
-Proof.
-  intros m h d Q EM X TK Z0 z H. destruct k_facts as (RK & EK & WK & OK & RTK & OTK & RP & OP & _ & KS).
-  destruct (table_add_preserves.new_table_facts a vm l key p W V LK HO T EM) as [L ON]. fold z in L, ON.
-  assert (OZ : own z p = Table vm (l + 1) key).
-  { change (own (Donation.donate vm p 1 (fun _ => Table vm (l + 1) key) a) p = Table vm (l + 1) key).
-    change (own (hand_over vm p 1 (fun _ => Table vm (l + 1) key) a) p = Table vm (l + 1) key). rewrite hand_over_at by lia.
-    now replace ((p <=? p) && (p <? p + 1)) with true by lia. }
-  assert (GP : forall q, given p 1 q -> q = p) by (unfold given; intros; lia).
-  assert (SZ : slot_at z vm l key = ToTable p) by (unfold z, table_add_preserves.new_table; rewrite slot_set, !Z.eqb_refl; reflexivity).
-  pose proof (ram_small _ WK _ RP) as PS.
-  unfold s2_write. eapply (one_wp k z h0 gl vm l key p 1 t L RK EK RTK OTK t_unique); eauto.
-  - intros q Gq. rewrite (GP q Gq), OZ. intro E. injection E. lia.
-  - intros q v y Gq. rewrite (GP q Gq), OZ. discriminate.
-  - intros q i v l' y I Gq E. rewrite Z0 by auto. rewrite (GP q Gq), OZ in E. injection E as <- <- <-.
-    destruct (slot_at z vm (l + 1) (key * 512 + i)) as [| |x|x|x|x] eqn:S; auto; exfalso;
-      (assert (S' : slot_at k vm (l + 1) (key * 512 + i) <> Empty)
-         by (rewrite <- (l_slot L) by (unfold one_entry; lia); rewrite S; discriminate);
-       destruct (wf_slot _ WK _ _ _ S') as (_ & _ & _ & _ & _ & PT); destruct PT as [tt' PT]; [lia|];
-       replace (l + 1 - 1) with l in PT by lia; replace ((key * 512 + i) / 512) with key in PT by (unfold is_word in I; lia); rewrite KS, EM in PT; discriminate).
-  - rewrite SZ. norm. apply lor_page; lia.
-  - intros h' m' X' T'. apply (H m' h'); auto. exact (linked_wf L).
-Qed.
-
-(* Over a block. *)
-Section Block.
-Variable q : Z.
-Hypothesis L2 : l = 2.
-Hypothesis BL : slot_at a vm l key = ToBlock q.
-Notation z := (split_table a vm l key p q).
-Notation word := (t * 512 + key mod 512).
-Notation new := (p * 4096 + DESC_TABLE).
-Notation page_descs := (fun i => enc (ToPage (q + i))).
-
-Lemma L : linked k p 1 (split_entries vm l key) z.
-Proof. exact (table_add_preserves.split_linked a vm l key p W V LK HO T q L2 BL). Qed.
-
-Lemma q_small : 0 < q /\ q + 512 <= 2 ^ 27.
-Proof.
-  destruct (wf_blk _ W _ _ _ _ BL) as (_ & M & D). destruct (D 0) as [R _]; [reflexivity|]. destruct (D 511) as [R' _]; [reflexivity|].
-  apply (ram_small _ W) in R. apply (ram_small _ W) in R'. lia.
-Qed.
-
-Lemma t_not_p : t <> p.
-Proof. intros E. destruct k_facts as (_ & _ & _ & _ & _ & OTK & _ & OP & _). rewrite E in OTK. congruence. Qed.
-
-Lemma split_slots : forall v' l' y, slot_at z v' l' y =
-  if (v' =? vm) && (l' =? l) && (y =? key) then ToTable p
-  else if (v' =? vm) && (l' =? 3) && ((key * 512 <=? y) && (y <? key * 512 + 512)) then ToPage (q + (y - key * 512)) else slot_at k v' l' y.
-Proof. exact (table_add_preserves.split_slot a vm l key p W V LK HO q). Qed.
-
-Lemma z_own : forall y, own z y = if y =? p then Table vm (l + 1) key else own k y.
-Proof. exact (table_add_preserves.split_own a vm l key p W V LK HO q). Qed.
-
-(* The table's page filled, the entry replaced. *)
-Lemma split_tables : forall m, tables_hold k m -> tables_hold z (upd (filled m p 0 512 page_descs) word new).
-Proof.
-  intros m TK. destruct k_facts as (RK & EK & WK & OK & RTK & OTK & RP & OP & NR & KS). pose proof t_not_p as TP.
-  assert (F : forall y i, is_word i = true -> upd (filled m p 0 512 page_descs) word new (y * 512 + i) =
-    if (y =? t) && (i =? key mod 512) then new else if y =? p then enc (ToPage (q + i)) else m (y * 512 + i)).
-  { intros y i I. unfold upd. rewrite filled_at by (auto; lia). unfold is_word in I.
-    destruct (Z.eqb_spec (y * 512 + i) word) as [E|E].
-    - apply word_inj in E as [-> ->]; [|unfold is_word; lia|unfold is_word; lia]. now rewrite !Z.eqb_refl.
-    - replace ((y =? t) && (i =? key mod 512)) with false by (symmetry; apply not_true_is_false; intro K; apply E; lia).
-      rewrite Z.sub_0_r. destruct (y =? p); cbn [andb]; auto. now replace ((0 <=? i) && (i <? 0 + 512)) with true by lia. }
-  assert (GP : forall y, given p 1 y <-> y = p) by (unfold given; intros; lia).
-  apply (linked_tables L m); auto.
-  - intros y v i G. apply GP in G. subst y. rewrite z_own, Z.eqb_refl. discriminate.
-  - intros y i v l' k' R E I H. rewrite F by auto. rewrite z_own in E. destruct (Z.eqb_spec y p) as [->|NP].
-    + replace (p =? t) with false by lia. cbn [andb]. injection E as <- <- <-. rewrite split_slots. unfold is_word in I.
-      replace ((vm =? vm) && (l + 1 =? l) && (key * 512 + i =? key)) with false by lia.
-      replace ((vm =? vm) && (l + 1 =? 3) && ((key * 512 <=? key * 512 + i) && (key * 512 + i <? key * 512 + 512))) with true by lia.
-      f_equal. f_equal. lia.
-    + destruct H as [G|(-> & [(-> & K)|(-> & K)])]; [apply GP in G; contradiction| |].
-      * assert (k' = key / 512 /\ i = key mod 512) as [-> ->] by (unfold is_word in I; lia). rewrite (t_unique y R E), !Z.eqb_refl. cbn [andb].
-        rewrite split_slots. replace ((vm =? vm) && (l =? l) && (key / 512 * 512 + key mod 512 =? key)) with true by lia. reflexivity.
-      * assert (k' = key) by (unfold is_word in I; lia). subst k'. exfalso.
-        destruct (on_table _ OK _ _ _ _ R E) as [(? & _)|Q]; [lia|]. change (3 - 1) with 2 in Q. rewrite KS, <- L2, BL in Q. discriminate.
-  - intros y i R I. rewrite F by auto. destruct (Z.eqb_spec y t) as [->|]; [rewrite (wf_engine _ WK) in OTK by exact R; discriminate|].
-    cbn [andb]. now destruct (Z.eqb_spec y p) as [->|].
-  - intros y i v l' k' R E I D. rewrite F by auto. destruct (Z.eqb_spec y p) as [->|NP]; [congruence|].
-    destruct (Z.eqb_spec y t) as [->|]; auto. cbn [andb]. destruct (Z.eqb_spec i (key mod 512)) as [->|]; auto. exfalso. apply D.
-    rewrite OTK in E. injection E as <- <- <-. unfold table_add_preserves.split_entries. split; auto. left. split; auto. lia.
-  - intros y i v j R E I. rewrite F by auto. destruct (Z.eqb_spec y t) as [->|]; [congruence|]. cbn [andb]. destruct (Z.eqb_spec y p) as [->|]; [congruence|auto].
-Qed.
-
-(* What walkers may see: the map as it was, and anything in the page that no walk ends at. *)
-Definition may_see (m : Z -> Z) : Z -> Z -> Prop := fun w d => now m w d \/ p * 512 <= w < p * 512 + 512.
-
-Lemma may_see_closed : forall m, tables_hold k m -> closed (Aset k) (may_see m).
-Proof.
-  intros m TK v l' y d i d' H TB I VD [E|E].
-  - destruct k_facts as (_ & _ & WK & _). eapply (Aset_closed _ WK _ TK); eauto.
-  - exfalso. apply (table_add_preserves.kept_no_target a vm l key p W V LK HO v l' y d H TB). unfold is_word in I. lia.
-Qed.
-
-Lemma fill_wp : forall m h (Q : unit -> mach globals Machine.hw -> Prop),
-  world h0 (Aset k) (Aset k) m (now m) h -> tables_hold k m ->
-  (forall h', world h0 (Aset k) (Aset k) (filled m p 0 512 page_descs) (may_see m) h' -> Q tt (Mach gl h')) ->
-  wp (fill_from_block p (enc (ToBlock q))) Q (Mach gl h).
-Proof.
-  intros m h Q X TK H. destruct k_facts as (RK & EK & WK & OK & RTK & OTK & RP & OP & NR & KS). pose proof q_small as QS.
-  assert (X1 : world h0 (Aset k) (Aset k) m (may_see m) h).
-  { eapply world_grow; [exact X|now intros ? ? ? ? K|now intros ? ? ? ? K|now intros ? ? ? ? K|now left| | | | |].
-    - now apply may_see_closed.
-    - now apply may_see_closed.
-    - apply X.
-    - apply X.
-    - apply X. }
-  unfold fill_from_block. w_bind.
-  apply wp_loop with (I := fun n _ s => exists h, s = Mach gl h /\ world h0 (Aset k) (Aset k) (filled m p 0 n page_descs) (may_see m) h);
-    unfold ENTRIES; [lia| | |].
-  - exists h. split; auto. eapply world_mem; eauto. intros y i I N. rewrite filled_at by (auto; lia).
-    now destruct ((y =? p) && (0 <=? i) && (i <? 0 + 0)) eqn:E; [lia|].
-  - intros n u s I (h2 & -> & X2). w_bind. w_known address_of_run; [lia|].
-    assert (EV : wrap U64 (wrap U64 (Z.land (enc (ToBlock q)) (wrap U64 (Z.lnot 3)) + n * 4096) + DESC_PAGE) = enc (ToPage (q + n))).
-    { rewrite clear_low by (norm; lia). norm. replace ((q * 4096 + (2044 + 1)) / 4 * 4) with (q * 4096 + 2044) by lia. rewrite (wrap64 (q * 4096 + 2044 + n * 4096)) by lia. rewrite wrap64 by lia. lia. }
-    rewrite EV. assert (IW : is_word n = true) by (unfold is_word; lia). w_bind.
-    eapply (wp_page_write h0 k RK); eauto.
-    + apply (kept_untouched _ WK); auto. now rewrite OP.
-    + intros _. right. lia.
-    + intros _. right. lia.
-    + intros h3 X3. cbn beta. go. exists h3. split; auto. eapply world_mem; eauto. intros y i J N. unfold upd. rewrite !filled_at by (auto; lia).
-      destruct (Z.eqb_spec (y * 512 + i) (p * 512 + n)) as [E|E].
-      * apply word_inj in E as [-> ->]; auto. replace ((p =? p) && (0 <=? n) && (n <? 0 + (n + 1))) with true by lia. do 2 f_equal. lia.
-      * replace ((y =? p) && (0 <=? i) && (i <? 0 + (n + 1))) with ((y =? p) && (0 <=? i) && (i <? 0 + n)); auto.
-        apply eq_true_iff_eq. destruct (Z.eqb_spec y p) as [->|]; cbn [andb]; [|tauto]. lia.
-  - intros u s (h2 & -> & X2). go. now apply H.
-Qed.
-
-Lemma replace_wp : forall m h d (Q : unit -> mach globals Machine.hw -> Prop),
-  world h0 (Aset k) (Aset k) (filled m p 0 512 page_descs) (may_see m) h -> tables_hold k m ->
-  (forall m' h', wf z -> onto z -> world h0 (Aset z) (Aset z) m' (now m') h' -> tables_hold z m' -> Q tt (Mach gl h')) ->
-  wp (s2_replace vm t d (key mod 512) l (Z.lor (p * 4096) DESC_TABLE)) Q (Mach gl h).
-Proof.
-  intros m h d Q X TK H. destruct k_facts as (RK & EK & WK & OK & RTK & OTK & RP & OP & NR & KS). pose proof t_not_p as TP.
-  pose proof L as LL. pose proof (linked_wf LL) as WZ. pose proof (ram_small _ WK _ RP) as PS.
-  pose proof (split_tables m TK) as TZ.
-  assert (IW : is_word (key mod 512) = true) by (unfold is_word; lia).
-  assert (NT : ~ touch (Aset k) t) by (apply (kept_untouched _ WK); auto; now rewrite OTK).
-  assert (MW : filled m p 0 512 page_descs word = m word).
-  { rewrite filled_at by (auto; lia). now replace (t =? p) with false by lia. }
-  set (m3 := filled m p 0 512 page_descs) in *. set (m4 := upd m3 word 0).
-  rewrite lor_page by (unfold DESC_TABLE; lia).
-  unfold s2_replace. w_bind. eapply (wp_page_write h0 k RK); eauto; [discriminate|rewrite MW; intros _; now left|].
-  fold m4. intros h1 X1. cbn beta. w_bind.
-  eapply stage2_refines.s2_flush_wp with (A := between k z); [apply V|exact X1|now intros ? ? ? ? [K _]| | | |].
-  - intros v l' y x N K. split; auto. destruct (Z.eq_dec v 0) as [->|N0]; [now apply (linked_host LL)|].
-    apply (linked_other LL); auto. intros l2 y2 (E & _). lia.
-  - intro c. pose proof (w_root _ _ _ _ _ _ X c) as K. destruct (root_eq h0 h c (f_vttbr _ _ (w_frame _ _ _ _ _ _ X) c)) as [E1 E2].
-    rewrite E1, E2 in K. split; auto. destruct (Z.eq_dec (root_vmid h0 c) 0) as [E|N]; [rewrite E in *; now apply (linked_host LL)|now apply (linked_root LL)].
-  - intros v l' y x i x' [K1 K2] TB I VD E'. assert (E : m4 (frame x * 512 + i) = x') by exact E'. clear E'.
-    assert (E4 : m4 (frame x * 512 + i) = if frame x * 512 + i =? word then 0 else m3 (frame x * 512 + i)) by reflexivity.
-    split.
-    + eapply (Aset_closed _ WK _ TK); eauto. unfold now. rewrite E4 in E. destruct (frame x * 512 + i =? word); [subst x'; discriminate|].
-      unfold m3 in E. rewrite filled_at in E by (auto; lia).
-      pose proof (table_add_preserves.kept_no_target a vm l key p W V LK HO _ _ _ _ K1 TB). now replace (frame x =? p) with false in E by lia.
-    + eapply (Aset_closed _ WZ _ TZ); eauto. unfold now, upd. rewrite E4 in E. destruct (frame x * 512 + i =? word); [subst x'; discriminate|exact E].
-  - intros m5 h2 E5 X2. cbn beta. w_bind.
-    assert (W5 : m5 word = 0) by (rewrite E5 by auto; unfold m4, upd; now rewrite Z.eqb_refl).
-    assert (TF : tables_hold z (upd m5 word new)).
-    { eapply tables_mem_of; [exact WZ|exact TZ|]. intros y i OF I. unfold upd. destruct (Z.eqb_spec (y * 512 + i) word) as [E|E]; auto.
-      assert (NY : ~ touch (Aset k) y).
-      { destruct (Z.eq_dec y p) as [->|NP]; [apply (kept_untouched _ WK); auto; now rewrite OP|].
-        apply (of_tables_untouched k y WK). destruct OF as [OF|(R & v & y' & OF)].
-        - left. unfold engine_range in *. now rewrite (l_cfg LL) in OF.
-        - right. rewrite (l_ram LL) in R. split; auto. rewrite z_own in OF. replace (y =? p) with false in OF by lia. eauto. }
-      rewrite E5 by auto. unfold m4, upd. now destruct (Z.eqb_spec (y * 512 + i) word). }
-    assert (X3 : world h0 (Aset z) (Aset z) m5 (now (upd m5 word new)) h2).
-    { eapply world_grow; [exact X2|now intros ? ? ? ? [_ K]|now intros ? ? ? ? [_ K]|now intros ? ? ? ? K| | | | | |].
-      - intros w x VD E. unfold now, upd in *. destruct (Z.eqb_spec w word) as [->|]; auto. rewrite W5 in E. subst x. discriminate.
-      - now apply (Aset_closed _ WZ).
-      - now apply (Aset_closed _ WZ).
-      - now apply Aset_apart.
-      - rewrite (f_engine _ _ (w_frame _ _ _ _ _ _ X2)), ENG. apply Aset_safe; auto; rewrite (l_cfg LL), (h_cfg KH); unfold engine_of; cbn [fst snd]; lia.
-      - intros y SY (l2 & y2 & x & K & M). apply (w_secret _ _ _ _ _ _ X2 y SY). exists l2, y2, x. split; auto. split; auto. now apply (linked_host LL). }
-    assert (RZ : ram h0 = ram_of z) by (rewrite RK; unfold ram_of; now rewrite (l_cfg LL)).
-    unfold s2_write. w_bind. eapply (wp_page_write h0 z RZ); eauto.
-    + apply (kept_untouched _ WZ); [now rewrite (l_ram LL)|]. rewrite z_own. replace (t =? p) with false by lia. now rewrite OTK.
-    + intros _. unfold now, upd. now rewrite Z.eqb_refl.
-    + rewrite W5. discriminate.
-    + intros h3 X4. cbn beta. w_bind. eapply wp_dsb_same; [exact X4|]. intros h4 X5. cbn beta. go. apply (H (upd m5 word new) h4); auto.
-      exact (table_add_preserves.split_onto a vm l key p W V LK HO T q L2 BL OK).
-Qed.
-End Block.
-End Apply.
 
 (* For every state, every argument, whatever the others do ([during] and [inputs] of the machine). *)
 Theorem table_add_refines : forall a s vm ipa level pa,
@@ -287,12 +43,12 @@ Proof.
   destruct (Donation.check_donation a pa 1 =? NIE_OK) eqn:E6; [|apply Z.eqb_neq in E6; congruence]. apply Z.eqb_eq in E6.
   assert (LV : level = 2 \/ level = 3) by (clear - E3; lia). clear E3.
   assert (V : 0 <= vm < NIE_MAX_VMS /\ vm_state (vm_at a vm) <> NIE_VM_FREE) by (split; [unfold vm_exists in E1; lia|exact ST]).
-  assert (VB : 0 <= vm < 64) by (unfold NIE_MAX_VMS in V; lia).
+  assert (VB : 0 <= vm < 64) by (clear - V; unfold NIE_MAX_VMS in V; lia). clear E4.
   destruct (donation_ok a pa 1 W ltac:(lia) E6) as (F1 & _ & F2 & F3).
   remember (State.page_of pa) as p eqn:Ep.
   assert (HO : in_ram a p = true /\ own a p = Host) by (destruct (F3 0) as [A B]; [lia|]; rewrite Z.add_0_r in *; auto).
   assert (HX : 0 <= State.page_of ipa < 2 ^ 27) by (unfold in_ipa_space, NIE_IPA_BITS, State.page_of in *; lia).
-  remember (State.page_of ipa) as x eqn:Ex.
+  clear E5. remember (State.page_of ipa) as x eqn:Ex.
   pose proof (walk_above a W vm x (level - 1) ltac:(lia) (proj1 V) ST HX) as WA. cbn zeta in WA.
   destruct (has_table a vm (level - 1) (x / pages_below (level - 1))) eqn:HT; [|discriminate].
   destruct WA as (t & WE & RT & OT & K1).
@@ -306,18 +62,18 @@ Proof.
     by (intro s; destruct LV as [-> | ->]; reflexivity).
   w_known EP. w_bind.
   remember (level - 1) as l eqn:El. assert (L1 : level = l + 1) by lia.
-  assert (PB : pages_below l = 262144 \/ pages_below l = 512) by (destruct LV; replace l with 1 by lia; auto; replace l with 2 by lia; auto).
+  assert (PB : pages_below l = 262144 \/ pages_below l = 512) by (destruct LV; [left; replace l with 1 by lia|right; replace l with 2 by lia]; reflexivity).
   unfold binary. replace (pages_below l =? 0) with false by lia. cbn [signed andb lift]. w_ret.
-  remember (x / pages_below l) as key eqn:Ek. assert (KB : 0 <= key < 2 ^ 27) by (destruct PB as [-> | ->] in Ek; subst key; lia).
-  skip. rewrite (wrap32 key) by lia.
-  replace (wrap U8 vm) with vm by (unfold wrap; cbn [width]; lia). replace (wrap U8 level) with (l + 1) by (unfold wrap; cbn [width]; lia).
-  assert (LK : 1 <= l <= 2 /\ 0 <= key /\ (l = 1 -> key < 512)) by (split; [lia|split; [lia|exact K1]]).
+  remember (x / pages_below l) as key eqn:Ek. assert (KB : 0 <= key < 2 ^ 27) by (clear - Ek PB HX; destruct PB as [PB|PB]; rewrite PB in Ek; subst key; lia). clear Ek PB EP.
+  w_bind. w_ret. rewrite (wrap32 key) by (clear - KB; lia).
+  replace (wrap U8 vm) with vm by (clear - VB; unfold wrap; cbn [width]; lia). replace (wrap U8 level) with (l + 1) by (clear - LV L1; unfold wrap; cbn [width]; lia).
+  assert (LK : 1 <= l <= 2 /\ 0 <= key /\ (l = 1 -> key < 512)) by (split; [clear - LV L1; lia|split; [apply KB|exact K1]]).
   assert (TT : 1 < l -> exists t, slot_at a vm (l - 1) (key / 512) = ToTable t).
-  { intro L2. unfold nie.spec.call.table_add.has_table in HT. replace (l =? 1) with false in HT by lia. cbn [orb] in HT.
+  { intro L2. unfold nie.spec.call.table_add.has_table in HT. replace (l =? 1) with false in HT by (clear - L2; lia). cbn [orb] in HT.
     destruct (slot_at a vm (l - 1) (key / 512)); try discriminate. eauto. }
   rewrite L1. set (o := fun _ : Z => Table vm (l + 1) key).
   eapply (donated_wp a h m W RAM ENG TH vm p 1 (proj1 V) (table_add_preserves.one_page p) F3 o GRANULE_TABLE vm (l + 1) key);
-    [lia|intros i I; unfold o; cbn [owner_words]; f_equal; lia|split; discriminate|exact G|exact X2|].
+    [clear - KB; lia|intros i I; unfold o; cbn [owner_words]; f_equal; clear - I; lia|split; discriminate|exact G|exact X2|].
   intros gl3 m3 h3 G3 O3 X3 T3 Z3. destruct (enc_empty a W vm l key) as [_ EE]. rewrite EE.
   assert (FIN : forall z m4 h4, wf z -> onto z -> cfg z = cfg a -> same_records a z -> globals_hold z gl3 ->
     world h (Aset z) (Aset z) m4 (now m4) h4 -> tables_hold z m4 ->
@@ -331,15 +87,15 @@ Proof.
   destruct (slot_at a vm l key) as [| |q|q|q|q] eqn:SK; try discriminate.
   - cbn [fst snd]. w_bind. w_bind. rewrite F1.
     eapply (new_table_wp a h gl3 vm l key p t W O RAM ENG V LK HO TT RT OT m3 h3 _ _ SK X3 T3 Z3).
-    intros m4 h4 WZ OZ X4 T4. go. apply (FIN _ m4 h4 WZ OZ); auto.
+    intros m4 h4 WZ OZ X4 T4. go. refine (FIN _ m4 h4 WZ OZ _ _ _ X4 T4).
     + exact (eq_trans D1 KC).
     + eapply same_trans; [exact DR|now apply same_of_eq].
     + eapply globals_of; [exact G3| | | | | |]; reflexivity.
   - cbn [fst snd]. w_bind. w_bind. assert (L2 : l = 2) by (destruct (wf_blk _ W _ _ _ _ SK); auto).
-    eapply (fill_wp a h vm l key p t W O RAM ENG V LK HO RT OT q SK m3 h3); [exact X3|exact T3|]. intros h4 X4. cbn beta. w_bind. rewrite F1.
+    eapply (fill_wp a h gl3 vm l key p t W O RAM ENG V LK HO RT OT q SK m3 h3); [exact X3|exact T3|]. intros h4 X4. cbn beta. w_bind. rewrite F1.
     eapply (replace_wp a h gl3 vm l key p t W O RAM ENG V LK HO TT RT OT q L2 SK m3 h4); [exact X4|exact T3|].
-    intros m5 h5 WZ OZ X5 T5. go. apply (FIN _ m5 h5 WZ OZ); auto.
-    + rewrite (table_add_preserves.split_but a vm l key p q). exact (eq_trans D1 KC).
-    + rewrite (table_add_preserves.split_but a vm l key p q). eapply same_trans; [exact DR|now apply same_of_eq].
-    + rewrite (table_add_preserves.split_but a vm l key p q). eapply globals_of; [exact G3| | | | | |]; reflexivity.
+    intros m5 h5 WZ OZ X5 T5. go. refine (FIN _ m5 h5 WZ OZ _ _ _ X5 T5).
+    + rewrite (table_add_preserves.split_but a vm l key p LK q). exact (eq_trans D1 KC).
+    + rewrite (table_add_preserves.split_but a vm l key p LK q). eapply same_trans; [exact DR|now apply same_of_eq].
+    + rewrite (table_add_preserves.split_but a vm l key p LK q). eapply globals_of; [exact G3| | | | | |]; reflexivity.
 Qed.
