@@ -9,8 +9,8 @@ From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
-From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines statements.
-Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add.
+From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines table_add_refines statements.
+Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add nie.generated.call.table_add.
 From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines.
 Require nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
 Import ListNotations.
@@ -91,6 +91,18 @@ Proof.
   exists st, a', s'. split; [reflexivity|]. split; [|auto].
   exact (Program.core_means "call_page_shared_add"%string nie.generated.call.page_shared_add.call_page_shared_add_sem eq_refl
     [vm; ipa; pa; count] s st s' E).
+Qed.
+
+(* TABLE_ADD does exactly what spec/call/table_add.v says. *)
+Theorem table_add_is_correct : table_add_correct Program.core.
+Proof.
+  intros a s vm ipa level pa HR HV HI HL HP.
+  pose proof (table_add_refines a s vm ipa level pa HR HV HI HL HP) as H. unfold wp in H.
+  destruct (nie.generated.call.table_add.call_table_add vm ipa level pa s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_table_add vm ipa level pa a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_table_add"%string nie.generated.call.table_add.call_table_add_sem eq_refl
+    [vm; ipa; level; pa] s st s' E).
 Qed.
 
 (* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches

@@ -8,6 +8,7 @@ Print Assumptions Theorems.page_remove_is_correct.
 Print Assumptions Theorems.table_remove_is_correct.
 Print Assumptions Theorems.page_add_zero_is_correct.
 Print Assumptions Theorems.page_shared_add_is_correct.
+Print Assumptions Theorems.table_add_is_correct.
 Print Assumptions Theorems.related_is_safe.
 Print Assumptions Theorems.related_is_exact.
 Print Assumptions Theorems.reached_by_owner.
@@ -17,12 +18,17 @@ Print Assumptions scrub_before_flush.scrub_before_flush.
 Print Assumptions flush_mutants.without_tlbi.
 Print Assumptions flush_mutants.with_wrong_vmid.
 Print Assumptions flush_mutants.without_dsb_before_tlbi.
-From nie.proof.security Require Watched page_remove_isolates table_remove_isolates page_add_zero_isolates page_shared_add_isolates page_remove_witness.
+From nie.proof.security Require Watched page_remove_isolates table_remove_isolates page_add_zero_isolates page_shared_add_isolates table_add_isolates page_remove_witness.
 Print Assumptions page_remove_isolates.page_remove_does.
 Print Assumptions table_remove_isolates.table_remove_does.
 Print Assumptions page_add_zero_isolates.page_add_zero_does.
 Print Assumptions page_shared_add_isolates.page_shared_add_does.
+Print Assumptions table_add_isolates.table_add_does.
 Print Assumptions page_remove_witness.it_runs.
+From nie.proof.security Require hide_mutants.
+Print Assumptions hide_mutants.without_host_hide.
+Print Assumptions hide_mutants.hide_without_tlbi.
+Print Assumptions hide_mutants.hide_with_wrong_vmid.
 From nie.proof.security Require vm_info_isolates vm_stop_isolates vm_activate_isolates.
 Print Assumptions vm_info_isolates.vm_info_does.
 Print Assumptions vm_stop_isolates.vm_stop_does.

@@ -7,7 +7,7 @@ From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks Built.
-From nie.spec.call Require page_add_zero page_shared_add.
+From nie.spec.call Require page_add_zero page_shared_add table_add.
 From nie.spec Require Registers.
 From nie.proof.refine Require Import life_refines vm_stop_refines vm_activate_refines vm_info_refines.
 Import ListNotations.
@@ -58,3 +58,10 @@ Definition page_shared_add_correct (P : program gvar) : Prop := forall a s vm ip
   exists st a' s', page_shared_add.page_shared_add vm ipa pa count a = (st, a') /\
     run_of P "call_page_shared_add" [vm; ipa; pa; count] s = Some ([st], s') /\
     R a' s' /\ only_built (glob s) (glob s') /\ frame_of (hw s) (hw s').
+
+(* TABLE_ADD. *)
+Definition table_add_correct (P : program gvar) : Prop := forall a s vm ipa level pa,
+  R a s -> u64 vm -> u64 ipa -> u64 level -> u64 pa ->
+  exists st a' s', table_add.table_add vm ipa level pa a = (st, a') /\
+    run_of P "call_table_add" [vm; ipa; level; pa] s = Some ([st], s') /\
+    R a' s' /\ only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s').
