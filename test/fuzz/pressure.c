@@ -38,10 +38,13 @@ void return_ends(const struct call *c)
 		boards[c->a[0]] = c->a[2];
 }
 
-/* Write a page until it is gone. A write that succeeds after that went through a stale entry. */
+/*
+ * Write a page until it is gone; one of this CPU's share: others copy programs to theirs. A write that succeeds after that
+ * went through a stale entry.
+ */
 void hold(struct worker *w)
 {
-	uint64_t page = ARENA + BLOCKS * MIB2 + (below(w, 7) * CPUS + w->cpu % 2) * 64 * PAGE;
+	uint64_t page = ARENA + BLOCKS * MIB2 + (below(w, 7) * CPUS + w->cpu) * 64 * PAGE;
 
 	page += below(w, 64) * PAGE;
 	if (page >= RECORDS)
