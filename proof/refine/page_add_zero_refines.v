@@ -86,18 +86,16 @@ Notation o := (fun i => Data vm (x + i)).
 Notation d := (Donation.donate vm p count o a).
 Let B : hidden a p count k := Adding.kept_is a p count W C HO.
 
-Lemma map_pages_wp : forall t gl m h (Q : unit -> mach globals Machine.hw -> Prop),
+(* [z]: the map with the pages, whatever the build log says. *)
+Lemma map_pages_wp : forall t gl m h z (Q : unit -> mach globals Machine.hw -> Prop),
   slot_at a vm 2 (x / 512) = ToTable t -> (forall y, x <= y < x + count -> slot_at a vm 3 y = Empty) ->
-  globals_hold d gl -> world h0 (Aset k) (Aset k) m (now m) h -> tables_hold k m ->
-  let z := Donation.measured_if_building vm w (zero_pages a vm x p count) in
+  at1 vms_root gl vm = root (vm_at a vm) -> world h0 (Aset k) (Aset k) m (now m) h -> tables_hold k m ->
+  (let b := zero_pages a vm x p count in cfg z = cfg b /\ owners z = owners b /\ slots z = slots b /\ modes z = modes b /\ same_records b z) ->
   (forall m' h', wf z -> onto z -> world h0 (Aset z) (Aset z) m' (now m') h' -> tables_hold z m' -> Q tt (Mach gl h')) ->
   wp (pages_map vm x p count DESC_NORMAL) Q (Mach gl h).
 Proof.
-  intros t gl m h Q T EM G X0 TK z H.
+  intros t gl m h z Q T EM G X0 TK (Z1 & Z2 & Z3 & Z4 & Z5) H.
   destruct (page_add_zero_preserves.zero_pages_facts a vm x p count W V C CX HO t T EM) as [L0 ON0].
-  assert (VZ : vm_state (vm_at (zero_pages a vm x p count) vm) <> NIE_VM_FREE).
-  { destruct (same_root _ _ (l_records L0) vm) as [_ ->]. destruct (h_root B vm) as [_ ->]. apply V. }
-  destruct (measured_parts vm w _ VZ) as (Z1 & Z2 & Z3 & Z4 & Z5). fold z in Z1, Z2, Z3, Z4, Z5.
   pose proof (linked_records _ _ _ _ _ _ L0 Z1 Z2 Z3 Z4 Z5) as L.
   pose proof (hidden_onto B O) as OK.
   assert (OZ : onto z) by (apply (onto_records _ _ (ON0 OK) Z1 Z2 Z3 Z5)).
@@ -111,8 +109,7 @@ Proof.
   - rewrite RAM. unfold ram_of. now rewrite (h_cfg B).
   - rewrite ENG. unfold engine_of. now rewrite (h_cfg B).
   - apply V.
-  - destruct (g_vm _ _ G vm) as (_ & -> & _); [apply V|]. destruct (Adding.donated_parts a p count W C HO vm o (proj2 V)) as (_ & _ & S & _).
-    now destruct (same_root _ _ S vm).
+  - rewrite G. now destruct (h_root B vm) as [-> _].
   - lia.
   - rewrite (Adding.kept_slots a p count W C HO). exact T.
   - lia.
@@ -246,8 +243,11 @@ Proof.
     assert (EZ : z = Donation.measured_if_building vm w (zero_pages a vm x p count)).
     { unfold z, nie.spec.call.page_add_zero.add_zero. now rewrite LP. }
     assert (EA : add_zero vm x p count level a = zero_pages a vm x p count) by (unfold nie.spec.call.page_add_zero.add_zero; now rewrite LP).
-    w_bind. eapply (map_pages_wp a h vm x p count w W O RAM ENG V F4 C CX F7 t gl2 m2 h2); eauto.
-    intros m3 h3 WZ OZ X3 T3. rewrite <- EZ in *. w_ret. eapply FIN; eauto. rewrite EA.
+    w_bind. eapply (map_pages_wp a h vm x p count W O RAM ENG V F4 C CX F7 t gl2 m2 h2 z); eauto.
+    { destruct (g_vm _ _ G2 vm) as (_ & -> & _); [apply V|]. destruct (hand_over_rest a vm p count (fun i => Data vm (x + i))) as (_ & _ & _); [lia|].
+      now destruct (same_root _ _ (hand_over_records a vm p count (fun i => Data vm (x + i)) ltac:(lia) ST) vm). }
+    { rewrite <- EA. apply (measured_parts vm w _ NF). }
+    intros m3 h3 WZ OZ X3 T3. w_ret. eapply FIN; eauto. rewrite EA.
     eapply linked_wf. eapply (page_add_zero_preserves.zero_pages_facts a vm x p count W V C CX F7 t T EM).
   - assert (LB : level = 2) by (clear - E3; unfold LEVEL_BLOCK in E3; lia). subst level.
     assert (CN : count = 512 /\ p mod 512 = 0 /\ x mod 512 = 0) by (clear - E4 F5 F6 C CX; unfold LEVEL_BLOCK, ENTRIES in E4; lia).
