@@ -9,8 +9,8 @@ From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
-From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines table_add_refines statements.
-Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add nie.generated.call.table_add.
+From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines table_add_refines page_add_refines statements.
+Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add nie.generated.call.table_add nie.generated.call.page_add.
 From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines.
 Require nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
 Import ListNotations.
@@ -103,6 +103,18 @@ Proof.
   exists st, a', s'. split; [reflexivity|]. split; [|auto].
   exact (Program.core_means "call_table_add"%string nie.generated.call.table_add.call_table_add_sem eq_refl
     [vm; ipa; level; pa] s st s' E).
+Qed.
+
+(* PAGE_ADD does what spec/call/page_add.v says, for the content that it read. *)
+Theorem page_add_is_correct : page_add_correct Program.core.
+Proof.
+  intros a s vm ipa pa count HR HV HI HP HC.
+  pose proof (page_add_refines a s vm ipa pa count HR HV HI HP HC) as H. unfold wp in H.
+  destruct (nie.generated.call.page_add.call_page_add vm ipa pa count s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (content & F & HR' & O & Fr). destruct (spec_page_add vm ipa pa count content a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists content, st, a', s'. split; [exact S|]. split; [|auto].
+  exact (Program.core_means "call_page_add"%string nie.generated.call.page_add.call_page_add_sem eq_refl
+    [vm; ipa; pa; count] s st s' E).
 Qed.
 
 (* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches

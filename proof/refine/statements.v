@@ -7,7 +7,7 @@ From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks Built.
-From nie.spec.call Require page_add_zero page_shared_add table_add.
+From nie.spec.call Require page_add_zero page_shared_add table_add page_add.
 From nie.spec Require Registers.
 From nie.proof.refine Require Import life_refines vm_stop_refines vm_activate_refines vm_info_refines.
 Import ListNotations.
@@ -65,3 +65,11 @@ Definition table_add_correct (P : program gvar) : Prop := forall a s vm ipa leve
   exists st a' s', table_add.table_add vm ipa level pa a = (st, a') /\
     run_of P "call_table_add" [vm; ipa; level; pa] s = Some ([st], s') /\
     R a' s' /\ only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s').
+
+(* PAGE_ADD. Weaker than it should be: [content] is what the C read once the host had lost the pages; that they still
+   hold it when the VM first looks is not said. *)
+Definition page_add_correct (P : program gvar) : Prop := forall a s vm ipa pa count,
+  R a s -> u64 vm -> u64 ipa -> u64 pa -> u64 count ->
+  exists content st a' s', page_add.page_add vm ipa pa count content a = (st, a') /\
+    run_of P "call_page_add" [vm; ipa; pa; count] s = Some ([st], s') /\
+    R a' s' /\ only_built (glob s) (glob s') /\ frame_of (hw s) (hw s').
