@@ -91,6 +91,20 @@ Lemma rest_runs : forall a gl c, at_rest a gl -> 0 <= c < NIE_MAX_CPUS ->
   at1 cpus_vm gl c = cpu_vm (cpu_at a c) /\ at1 cpus_vcpu gl c = cpu_vcpu (cpu_at a c).
 Proof. intros a gl c [_ S] C. destruct (S c C) as [E F]. rewrite with_cpus_at in E, F by auto. auto. Qed.
 
+(* Of the arrays of vCPUs and CPUs only the elements count. *)
+Lemma rest_vcpus : forall a gl m, at_rest a gl -> (forall v i, 0 <= v < NIE_MAX_VMS -> 0 <= i < NIE_MAX_VCPUS -> Map.get m (v * NIE_MAX_VCPUS + i) = vcpu_at a v i) ->
+  at_rest (a <| vcpus := m |>) gl.
+Proof.
+  intros a gl m [[] S] E. split; [|exact S]. constructor; try assumption.
+  intros v i V I. change (vcpu_holds gl (v * NIE_MAX_VCPUS + i) (Map.get m (v * NIE_MAX_VCPUS + i))). rewrite E by auto. exact (g_vcpus v i V I).
+Qed.
+Lemma rest_cpus : forall a gl m, at_rest a gl -> (forall c, 0 <= c < NIE_MAX_CPUS -> cpu_vm (Map.get m c) = cpu_vm (cpu_at a c) /\ cpu_vcpu (Map.get m c) = cpu_vcpu (cpu_at a c)) ->
+  at_rest (a <| cpus := m |>) gl.
+Proof.
+  intros a gl m [[] S] E. split; [constructor; assumption|]. intros c C. destruct (S c C) as [S1 S2]. destruct (E c C) as [E1 E2].
+  change (cpu_vm (Map.get m c) = cpu_vm (cpu_at (with_cpus a gl) c) /\ cpu_vcpu (Map.get m c) = cpu_vcpu (cpu_at (with_cpus a gl) c)). split; congruence.
+Qed.
+
 (** Stores to records. *)
 
 Definition of_cpu_vm (g : gvar) : bool := match g with cpus_vm | cpus_vcpu => true | _ => false end.
