@@ -13,6 +13,8 @@ From nie.proof.refine Require Import Relation Shared page_remove_checks page_rem
 Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add nie.generated.call.table_add nie.generated.call.page_add.
 From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines.
 Require nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
+From nie.proof.refine Require Import trap_is_safe.
+Require nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -135,4 +137,23 @@ Theorem reached_by_owner : forall a s v p, R a s -> reached (hw s) v p ->
 Proof.
   intros a s v p H (l & k & d & A & M). pose proof (related_is_exact _ _ _ _ _ _ H A) as B.
   destruct (Aset_maps _ (R_wf _ _ H) _ _ _ _ _ B M) as [?|(i & E & _ & R & [(x & O)|(_ & O & _)])]; eauto 8.
+Qed.
+
+(* Any exception but seven of the host's calls: no undefined behaviour, an end, every state on the way safe; who owns, maps and runs
+   what changes by the named steps of invariant/trap_steps.v and the calls above alone. What registers hold is not said. *)
+Theorem trap_is_safe : trap_safe Program.core.
+Proof.
+  intros a s kind c HR MO XO CO. pose proof (trap_steps_wp a s kind HR MO XO CO) as H. unfold wp in H. fold c in H.
+  destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
+  exists r, b, s'. split; [|auto].
+  exact (Program.core_means "trap"%string nie.generated.trap.trap.trap_sem eq_refl [c; kind] s r s' E).
+Qed.
+
+(* The shorter way, before the lock: only registers change. *)
+Theorem quick_is_safe : quick_safe Program.core.
+Proof.
+  intros a s kind c HR MO. pose proof (quick_wp a s kind HR MO) as H. unfold wp in H. fold c in H.
+  destruct (nie.generated.trap.quick.quick c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
+  exists r, b, s'. split; [|auto].
+  exact (Program.core_means "quick"%string nie.generated.trap.quick.quick_sem eq_refl [c; kind] s r s' E).
 Qed.

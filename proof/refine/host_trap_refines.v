@@ -77,22 +77,26 @@ End Host.
 
 (** One exception, from the lock to the unlock. *)
 
-Theorem trap_wp : forall c a gl h kind (Q : Z -> MACH -> Prop), mid c (vttbr_of a) a (Mach gl h) -> x_ok c gl ->
-  (forall r s', after c a s' -> Q r s') ->
-  (cpu_vm (cpu_at a c) = CPU_HOST -> calls_end c a (fun _ s' => after c a s') gl) -> wp (trap c kind) Q (Mach gl h).
+(* Ended in a state of [Rel]. *)
+Definition ended (c : Z) (Rel : state -> Prop) (s' : MACH) : Prop := exists b, Rel b /\ mid c (vttbr_of b) b s'.
+
+Theorem trap_wp : forall c a gl h kind (Rel : state -> Prop) (Q : Z -> MACH -> Prop), mid c (vttbr_of a) a (Mach gl h) -> x_ok c gl ->
+  (forall b, steps c a b -> Rel b) -> (forall r s', ended c Rel s' -> Q r s') ->
+  (cpu_vm (cpu_at a c) = CPU_HOST -> calls_end c a (fun _ s' => ended c Rel s') gl) -> wp (trap c kind) Q (Mach gl h).
 Proof.
-  intros c a gl h kind Q MI XO H HC. pose proof (mi_c _ _ _ _ MI) as C. unfold NIE_MAX_CPUS in C. unfold trap.
+  intros c a gl h kind Rel Q MI XO HS H HC.
+  assert (AF : forall s', after c a s' -> ended c Rel s') by (intros s' (b & S & M); exists b; auto). pose proof (mi_c _ _ _ _ MI) as C. unfold NIE_MAX_CPUS in C. unfold trap.
   apply wp_bind. apply wp_ret. apply wp_bind. eapply wp_weaken; [apply same_glob with (P := fun _ s' => mid c (vttbr_of a) a s')|].
   { eapply run_any; [exact MI|intros; apply k_lock|]. auto. }
   { intros r s' E. unfold engine_lock in E. now apply on_hw_glob in E. }
   cbn beta. intros _ [gl1 h1] [M1 G1]. cbn [glob] in G1. subst gl1.
   apply wp_bind. eapply wp_load1; [reflexivity|lia|]. cbn beta. pose proof (proj1 (mid_runs _ _ _ _ M1)) as E. cbn [glob] in E. rewrite E.
-  apply wp_bind. eapply wp_weaken with (Q := fun _ s' => after c a s').
+  apply wp_bind. eapply wp_weaken with (Q := fun _ s' => ended c Rel s').
   2:{ intros r s' (b & S & M). apply wp_bind. eapply run_any; [exact M|intros; apply k_unlock|]. intros _ s2 M2. apply wp_ret, H. exists b. auto. }
   destruct (Z.eqb_spec (cpu_vm (cpu_at a c)) CPU_HOST) as [HO|HO].
   - apply wp_bind. eapply host_trap_wp; [exact HO|exact M1|exact XO| |].
-    + intros r s' M. apply wp_ret. now apply after_quiet.
+    + intros r s' M. apply wp_ret. now apply AF, after_quiet.
     + intros h' M'. eapply wp_weaken; [now apply HC|]. intros [] s' A. now apply wp_ret.
   - apply wp_bind. eapply vcpu_trap_wp with (v := cpu_vm (cpu_at a c)) (i := cpu_vcpu (cpu_at a c)); [split; auto|exact M1|exact XO|].
-    intros s' A. now apply wp_ret.
+    intros s' A. apply wp_ret. now apply AF.
 Qed.

@@ -9,7 +9,11 @@ From nie.proof.invariant Require Import Meaning.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.call.host_call nie.generated.trap.trap nie.generated.trap.quick nie.generated.call.vcpu_run.
+Require nie.spec.call.page_remove nie.spec.call.table_remove nie.spec.call.page_add_zero nie.spec.call.page_shared_add nie.spec.call.vm_stop nie.spec.call.vm_activate.
+Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add
+  nie.generated.call.vm_stop nie.generated.call.vm_activate.
 From nie.spec Require Import Core.
+From nie.proof.refine Require page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines vm_stop_refines vm_activate_refines Built life_refines.
 From nie.proof.refine Require Import statements.
 From nie.proof.refine Require Export host_trap_refines vcpu_run_steps.
 Import ListNotations RecordSetNotations.
@@ -19,59 +23,144 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 (** The claim. *)
 
-(* Calls of the host that it leaves out: each has, or will have, a theorem of its own. *)
+(* Calls of the host that it leaves out. *)
 Definition other_call (f : Z) : bool := existsb (Z.eqb f)
-  [NIE_VM_INFO; NIE_VM_CREATE; NIE_VM_ACTIVATE; NIE_VM_STOP; NIE_VM_DESTROY; NIE_VCPU_CREATE; NIE_VCPU_DESTROY; NIE_TABLE_ADD; NIE_TABLE_REMOVE;
-   NIE_PAGE_ADD; NIE_PAGE_ADD_ZERO; NIE_PAGE_REMOVE; NIE_PAGE_SHARED_ADD].
+  [NIE_VM_INFO; NIE_VM_CREATE; NIE_VM_DESTROY; NIE_VCPU_CREATE; NIE_VCPU_DESTROY; NIE_TABLE_ADD; NIE_PAGE_ADD].
 (* A vCPU runs on the CPU, or x0 names none of those. *)
 Definition covered (c : Z) (a : state) (gl : globals) : Prop :=
   cpu_vm (cpu_at a c) <> CPU_HOST \/ other_call (Z.land (at1 cpus_x gl (c * 31)) 0xffffffff) = false.
 
+(* One of the host's calls that are proved against their specification, with whatever arguments. *)
+Inductive called : state -> state -> Prop :=
+| By_page_remove a vm ipa n : called a (snd (nie.spec.call.page_remove.page_remove vm ipa n a))
+| By_table_remove a vm ipa level : called a (snd (nie.spec.call.table_remove.table_remove vm ipa level a))
+| By_page_add_zero a vm ipa pa n level : called a (snd (nie.spec.call.page_add_zero.page_add_zero vm ipa pa n level a))
+| By_page_shared_add a vm ipa pa n : called a (snd (nie.spec.call.page_shared_add.page_shared_add vm ipa pa n a))
+| By_vm_stop a vm : called a (snd (nie.spec.call.vm_stop.vm_stop vm a))
+| By_vm_activate a vm : called a (snd (nie.spec.call.vm_activate.vm_activate vm a)).
+(* Named steps, or such a call between steps. *)
+Definition did (c : Z) (a b : state) : Prop := steps c a b \/ exists a1 b1, registers_only c a a1 /\ called a1 b1 /\ steps c b1 b.
+
 (* For every exception that is covered: kind, syndrome, addresses, registers, inputs, other CPUs are all arbitrary. [R] of the
-   result holds [ok]: no obligation was violated and every state met, in mid-handler too, was [safe]. [steps]: who owns, maps and
-   runs what changes by the named steps alone; what registers and saved contexts hold is left open. *)
+   result holds [ok]: no obligation was violated and every state met, in mid-handler too, was [safe]. [did]: who owns, maps and
+   runs what changes by the named steps and calls alone; what registers and saved contexts hold is left open. *)
 Definition trap_safe (P : program gvar) : Prop := forall a s kind, let c := me (hw s) in
   R a s -> manifest_ok (glob s) -> x_ok c (glob s) -> covered c a (glob s) ->
-  exists r b s', run_of P "trap" [c; kind] s = Some ([r], s') /\ steps c a b /\ R b s' /\ manifest_ok (glob s').
+  exists r b s', run_of P "trap" [c; kind] s = Some ([r], s') /\ did c a b /\ R b s' /\ manifest_ok (glob s').
 Definition quick_safe (P : program gvar) : Prop := forall a s kind, let c := me (hw s) in
   R a s -> manifest_ok (glob s) ->
   exists r b s', run_of P "quick" [c; kind] s = Some ([r], s') /\ registers_only c a b /\ R b s' /\ manifest_ok (glob s').
 
 (** The proof. *)
 
+(* What the dispatch needs of a call's theorem. *)
+Definition kept (s s' : MACH) : Prop := field config_word (glob s') = field config_word (glob s) /\ me (hw s') = me (hw s).
+Definition call_ok {X} (code : M MACH X) (s : MACH) : Prop := forall a, R a s -> wp code (fun _ s' => exists b, called a b /\ R b s' /\ kept s s') s.
+
+Lemma plug : forall X (code : M MACH X) c a s (Q : X -> MACH -> Prop), mid c (vttbr_of a) a s -> call_ok code s ->
+  (forall r s' b, did c a b -> mid c (vttbr_of b) b s' -> Q r s') -> wp code Q s.
+Proof.
+  intros X code c a s Q MI CO H. destruct (R_of_mid _ _ _ MI) as [HR RO]. eapply wp_weaken; [exact (CO _ HR)|].
+  cbn beta. intros r s' (b & CB & HB & KC & KM). apply (H r s' b).
+  - right. eexists. exists b. split; [exact RO|]. split; [exact CB|apply no_step].
+  - assert (MO : manifest_ok (glob s')) by (pose proof (mi_man _ _ _ _ MI) as []; constructor; unfold at1 in *; rewrite KC; auto).
+    pose proof (mid_of_R _ _ HB MO) as MB. rewrite KM, (mi_me _ _ _ _ MI) in MB. exact MB.
+Qed.
+
+Section Calls.
+Variable s : MACH.
+Notation u x := (0 <= x < 2 ^ 64).
+Lemma page_remove_ok : forall vm ipa n, u vm -> u ipa -> u n -> call_ok (nie.generated.call.page_remove.call_page_remove vm ipa n) s.
+Proof.
+  intros vm ipa n H1 H2 H3 a HR. eapply wp_weaken; [exact (page_remove_refines.page_remove_refines a s vm ipa n HR H1 H2 H3)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_remove|]. split; [exact HB|]. split; [now apply O|apply F].
+Qed.
+Lemma table_remove_ok : forall vm ipa l, u vm -> u ipa -> u l -> call_ok (nie.generated.call.table_remove.call_table_remove vm ipa l) s.
+Proof.
+  intros vm ipa n H1 H2 H3 a HR. eapply wp_weaken; [exact (table_remove_refines.table_remove_refines a s vm ipa n HR H1 H2 H3)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_remove|]. split; [exact HB|]. split; [now apply O|apply F].
+Qed.
+Lemma page_add_zero_ok : forall vm ipa pa n l, u vm -> u ipa -> u pa -> u n -> u l -> call_ok (nie.generated.call.page_add_zero.call_page_add_zero vm ipa pa n l) s.
+Proof.
+  intros vm ipa pa n l H1 H2 H3 H4 H5 a HR. eapply wp_weaken; [exact (page_add_zero_refines.page_add_zero_refines a s vm ipa pa n l HR H1 H2 H3 H4 H5)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_add_zero|]. split; [exact HB|]. split; [now apply O|apply F].
+Qed.
+Lemma page_shared_add_ok : forall vm ipa pa n, u vm -> u ipa -> u pa -> u n -> call_ok (nie.generated.call.page_shared_add.call_page_shared_add vm ipa pa n) s.
+Proof.
+  intros vm ipa pa n H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (page_shared_add_refines.page_shared_add_refines a s vm ipa pa n HR H1 H2 H3 H4)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_shared_add|]. split; [exact HB|]. split; [now apply O|apply F].
+Qed.
+Lemma vm_stop_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_stop.call_vm_stop vm) s.
+Proof.
+  intros vm H1 a HR. eapply wp_weaken; [exact (vm_stop_refines.vm_stop_refines a s vm HR H1)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_stop|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F].
+Qed.
+Lemma vm_activate_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_activate.call_vm_activate vm) s.
+Proof.
+  intros vm H1 a HR. eapply wp_weaken; [exact (vm_activate_refines.vm_activate_refines a s vm HR H1)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_activate|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F].
+Qed.
+End Calls.
+
+Ltac x_load := apply wp_bind; eapply wp_load2; [reflexivity|lia|lia|]; cbn beta.
+
 Lemma host_call_wp : forall c a gl h (Q : unit -> MACH -> Prop), mid c (vttbr_of a) a (Mach gl h) -> cpu_vm (cpu_at a c) = CPU_HOST -> x_ok c gl ->
-  other_call (Z.land (at1 cpus_x gl (c * 31)) 0xffffffff) = false -> (forall s', after c a s' -> Q tt s') -> wp (host_call c) Q (Mach gl h).
+  other_call (Z.land (at1 cpus_x gl (c * 31)) 0xffffffff) = false -> (forall s', ended c (did c a) s' -> Q tt s') -> wp (host_call c) Q (Mach gl h).
 Proof.
   intros c a gl h Q MI HO XO OC H. pose proof (mi_c _ _ _ _ MI) as C. unfold NIE_MAX_CPUS in C.
+  assert (HQ : forall s', mid c (vttbr_of a) a s' -> Q tt s') by (intros s' M; apply H; exists a; split; [left; apply no_step|auto]).
   unfold host_call. apply wp_bind. eapply wp_load2; [reflexivity|lia|lia|]. cbn beta. rewrite Z.add_0_r. apply wp_bind. apply wp_ret.
   set (f := Z.land _ _) in *. unfold other_call in OC. cbn [existsb] in OC.
   repeat match goal with E : (_ || _)%bool = false |- _ => apply orb_false_elim in E as [? E] end.
-  destruct (f =? NIE_VERSION).
-  { apply wp_bind. eapply run_any; [exact MI| |intros [] s' M; apply wp_ret, H; now apply after_quiet]. intros V fine FV. unfold put_answer. quiet. }
+  assert (PUT : forall r1 r2 r3 s' b, did c a b -> mid c (vttbr_of b) b s' -> wp (put_answer c r1 r2 r3 ;;; ret tt) Q s').
+  { intros r1 r2 r3 s' b D M. apply wp_bind. eapply run_any; [exact M| |intros [] s2 M2; apply wp_ret, H; exists b; auto]. intros V fine FV. unfold put_answer. quiet. }
+  assert (ONE : forall r s' b, did c a b -> mid c (vttbr_of b) b s' -> wp (store cpus_x [c; 0] r ;;; ret tt) Q s').
+  { intros r s' b D M. apply wp_bind. eapply run_any; [exact M|intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
+    intros [] s2 M2. apply wp_ret, H. exists b. auto. }
+  destruct (f =? NIE_VERSION); [eapply PUT; [left; apply no_step|exact MI]|].
   replace (f =? NIE_VM_INFO) with false by congruence.
   destruct (f =? NIE_VCPU_RUN).
-  { apply wp_bind. unfold host_vcpu_run. apply wp_bind. eapply wp_load2; [reflexivity|lia|lia|]. cbn beta. apply wp_bind. eapply wp_load2; [reflexivity|lia|lia|]. cbn beta.
+  { apply wp_bind. unfold host_vcpu_run. x_load. x_load.
     apply wp_bind. eapply vcpu_run_wp; [exact MI|exact HO|apply XO; lia|apply XO; lia|]. intros r s1 (b & S1 & M1).
-    destruct (negb _); [|apply wp_ret; apply wp_ret; apply H; exists b; auto].
+    destruct (negb _); [|apply wp_ret; apply wp_ret; apply H; exists b; split; [left|]; auto].
     apply wp_bind. eapply run_any; [exact M1|intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
-    intros _ s2 M2. apply wp_ret. apply wp_ret. apply H. exists b. auto. }
-  replace (f =? NIE_VM_DESTROY) with false by congruence. replace (f =? NIE_VCPU_DESTROY) with false by congruence.
-  replace (f =? NIE_TABLE_REMOVE) with false by congruence. replace (f =? NIE_PAGE_REMOVE) with false by congruence. cbn [orb]. cbn iota.
+    intros _ s2 M2. apply wp_ret. apply wp_ret. apply H. exists b. split; [left|]; auto. }
+  replace (f =? NIE_VM_DESTROY) with false by congruence. replace (f =? NIE_VCPU_DESTROY) with false by congruence. cbn [orb].
+  destruct ((f =? NIE_TABLE_REMOVE) || (f =? NIE_PAGE_REMOVE))%bool eqn:RET.
+  { apply wp_bind. unfold call_returning. apply wp_bind. unfold index. replace ((0 <=? c) && (c <? 8))%bool with true by lia. apply wp_ret.
+    replace (f =? NIE_VM_DESTROY) with false by congruence. replace (f =? NIE_VCPU_DESTROY) with false by congruence.
+    destruct (f =? NIE_TABLE_REMOVE); [|cbn [orb] in RET; rewrite RET].
+    - x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply table_remove_ok; apply XO; lia|].
+      intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto.
+    - x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply page_remove_ok; apply XO; lia|].
+      intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto. }
   apply wp_bind. unfold call_simple. apply wp_bind. unfold index. replace ((0 <=? c) && (c <? 8))%bool with true by lia. apply wp_ret.
-  replace (f =? NIE_VM_CREATE) with false by congruence. replace (f =? NIE_VM_ACTIVATE) with false by congruence. replace (f =? NIE_VM_STOP) with false by congruence.
+  replace (f =? NIE_VM_CREATE) with false by congruence.
+  destruct (f =? NIE_VM_ACTIVATE).
+  { x_load. apply wp_bind. eapply plug; [exact MI|apply vm_activate_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
+  destruct (f =? NIE_VM_STOP).
+  { x_load. apply wp_bind. eapply plug; [exact MI|apply vm_stop_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
   replace (f =? NIE_VCPU_CREATE) with false by congruence. replace (f =? NIE_TABLE_ADD) with false by congruence. replace (f =? NIE_PAGE_ADD) with false by congruence.
-  replace (f =? NIE_PAGE_ADD_ZERO) with false by congruence. replace (f =? NIE_PAGE_SHARED_ADD) with false by congruence.
-  apply wp_ret. apply wp_bind. eapply run_any; [exact MI|intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
-  intros _ s2 M2. apply wp_ret. apply H. now apply after_quiet.
+  destruct (f =? NIE_PAGE_ADD_ZERO).
+  { x_load. x_load. x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply page_add_zero_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
+  destruct (f =? NIE_PAGE_SHARED_ADD).
+  { x_load. x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply page_shared_add_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
+  apply wp_ret. eapply ONE; [left; apply no_step|exact MI].
+Qed.
+
+Lemma did_registers : forall c a b d, did c a b -> registers_only c b d -> did c a d.
+Proof.
+  intros c a b d [S|(a1 & b1 & X & Y & S)] RO; [left|right; exists a1, b1; split; auto; split; auto];
+    (eapply steps_trans; [exact S|]; apply one_step; now apply Registers).
 Qed.
 
 Theorem trap_steps_wp : forall a s kind, let c := me (hw s) in R a s -> manifest_ok (glob s) -> x_ok c (glob s) -> covered c a (glob s) ->
-  wp (trap c kind) (fun _ s' => exists b, steps c a b /\ R b s' /\ manifest_ok (glob s')) s.
+  wp (trap c kind) (fun _ s' => exists b, did c a b /\ R b s' /\ manifest_ok (glob s')) s.
 Proof.
   intros a [gl h] kind c HR MO XO CO. pose proof (mid_of_R _ _ HR MO) as MI. fold c in MI. cbn [glob hw] in *.
-  eapply trap_wp; [exact MI|exact XO| |].
+  eapply trap_wp with (Rel := did c a); [exact MI|exact XO|now left| |].
   - intros r s' (b & S & M). destruct (R_of_mid _ _ _ M) as [HR' RO]. exists (snapshot b (glob s') (hw s')).
-    split; [eapply steps_trans; [exact S|]; apply one_step; now apply Registers|]. split; [exact HR'|apply M].
+    split; [eapply did_registers; eauto|]. split; [exact HR'|apply M].
   - intros HO h' M. destruct CO as [N|CO]; [now destruct N|]. eapply host_call_wp; [exact M|exact HO|exact XO|exact CO|]. auto.
 Qed.
 
