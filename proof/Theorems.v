@@ -11,12 +11,23 @@ From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
 From nie.proof.refine Require Import Relation Shared page_remove_checks page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines table_add_refines page_add_refines statements.
 Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add nie.generated.call.table_add nie.generated.call.page_add.
-From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines.
-Require nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
+From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines vcpu_destroy_refines.
+Require nie.generated.call.vcpu_destroy nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
 From nie.proof.refine Require Import trap_is_safe.
 Require nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
 Open Scope Z_scope.
+
+(* VCPU_DESTROY does exactly what spec/call/vcpu_destroy.v says. *)
+Theorem vcpu_destroy_is_correct : vcpu_destroy_correct Program.core.
+Proof.
+  intros a s vm vcpu HR HV HU. pose proof (vcpu_destroy_refines a s vm vcpu HR HV HU) as H. unfold wp in H.
+  destruct (nie.generated.call.vcpu_destroy.call_vcpu_destroy vm vcpu s) as [[[[st x1] x2] s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_vcpu_destroy vm vcpu a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, x1, x2, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_vcpu_destroy"%string nie.generated.call.vcpu_destroy.call_vcpu_destroy_sem eq_refl
+    [vm; vcpu] s (st, x1, x2) s' E).
+Qed.
 
 (* VM_INFO does exactly what spec/call/vm_info.v says. *)
 Theorem vm_info_is_correct : vm_info_correct Program.core.

@@ -9,7 +9,7 @@ From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Shared page_remove_checks table_remove_checks Built.
 From nie.spec.call Require page_add_zero page_shared_add table_add page_add.
 From nie.spec Require Registers.
-From nie.proof.refine Require Import life_refines vm_stop_refines vm_activate_refines vm_info_refines.
+From nie.proof.refine Require Import life_refines vm_stop_refines vm_activate_refines vm_info_refines vcpu_destroy_refines.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -21,6 +21,12 @@ Definition run_of (P : program gvar) (f : string) (args : list Z) (s : mach glob
 (* VM_INFO reads and writes the caller's registers, x0..x6. *)
 Definition vm_info_correct (P : program gvar) : Prop := forall a s c, R a s -> 0 <= c < NIE_MAX_CPUS -> u64 (Registers.x_of a c 1) ->
   exists s', run_of P "call_vm_info" [c] s = Some ([], s') /\ R (spec_vm_info c a) s' /\ only_x c 7 (glob s) (glob s') /\ hw s' = hw s.
+
+(* VCPU_DESTROY. *)
+Definition vcpu_destroy_correct (P : program gvar) : Prop := forall a s vm vcpu, R a s -> u64 vm -> u64 vcpu ->
+  exists st x1 x2 a' s', spec_vcpu_destroy vm vcpu a = ((st, x1, x2), a') /\
+    run_of P "call_vcpu_destroy" [vm; vcpu] s = Some ([st; x1; x2], s') /\
+    R a' s' /\ only_destroyed vm vcpu (glob s) (glob s') /\ frame_of (hw s) (hw s').
 
 (* VM_STOP and VM_ACTIVATE use no primitive: the machine below the core is as it was. *)
 Definition vm_stop_correct (P : program gvar) : Prop := forall a s vm, R a s -> u64 vm ->
