@@ -42,3 +42,8 @@ Print Assumptions sha256_refines.sha256_block_wp.
 Print Assumptions measure_record_refines.measure_record_wp.
 Print Assumptions measure_record_refines.measure_finish_wp.
 Print Assumptions measure_page_refines.measure_page_wp.
+From nie.proof.security Require leak_scrub.
+Print Assumptions leak_scrub.scrub_leaks.
+Print Assumptions leak_scrub.core_gives_zeros.
+From nie.model Require Walk.
+Print Assumptions Walk.walk_is_exact.
