@@ -150,7 +150,7 @@ Proof.
   destruct (Aset_maps _ (R_wf _ _ H) _ _ _ _ _ B M) as [?|(i & E & _ & R & [(x & O)|(_ & O & _)])]; eauto 8.
 Qed.
 
-(* Any exception but seven of the host's calls: no undefined behaviour, an end, every state on the way safe; who owns, maps and runs
+(* Any exception but three of the host's calls: no undefined behaviour, an end, every state on the way safe; who owns, maps and runs
    what changes by the named steps of invariant/trap_steps.v and the calls above alone. What registers hold is not said. *)
 Theorem trap_is_safe : trap_safe Program.core.
 Proof.

@@ -9,11 +9,13 @@ From nie.proof.invariant Require Import Meaning.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.call.host_call nie.generated.trap.trap nie.generated.trap.quick nie.generated.call.vcpu_run.
-Require nie.spec.call.page_remove nie.spec.call.table_remove nie.spec.call.page_add_zero nie.spec.call.page_shared_add nie.spec.call.vm_stop nie.spec.call.vm_activate.
+Require nie.spec.call.page_remove nie.spec.call.table_remove nie.spec.call.page_add_zero nie.spec.call.page_shared_add nie.spec.call.vm_stop nie.spec.call.vm_activate
+  nie.spec.call.table_add nie.spec.call.page_add nie.spec.call.vm_info nie.spec.call.vcpu_destroy.
 Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add
-  nie.generated.call.vm_stop nie.generated.call.vm_activate.
+  nie.generated.call.vm_stop nie.generated.call.vm_activate nie.generated.call.table_add nie.generated.call.page_add nie.generated.call.vm_info nie.generated.call.vcpu_destroy.
 From nie.spec Require Import Core.
-From nie.proof.refine Require page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines vm_stop_refines vm_activate_refines Built life_refines.
+From nie.proof.refine Require page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines vm_stop_refines vm_activate_refines Built life_refines
+  table_add_refines page_add_refines vm_info_refines vcpu_destroy_refines.
 From nie.proof.refine Require Import statements.
 From nie.proof.refine Require Export host_trap_refines vcpu_run_steps.
 Import ListNotations RecordSetNotations.
@@ -25,7 +27,7 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 (* Calls of the host that it leaves out. *)
 Definition other_call (f : Z) : bool := existsb (Z.eqb f)
-  [NIE_VM_INFO; NIE_VM_CREATE; NIE_VM_DESTROY; NIE_VCPU_CREATE; NIE_VCPU_DESTROY; NIE_TABLE_ADD; NIE_PAGE_ADD].
+  [NIE_VM_CREATE; NIE_VM_DESTROY; NIE_VCPU_CREATE].
 (* A vCPU runs on the CPU, or x0 names none of those. *)
 Definition covered (c : Z) (a : state) (gl : globals) : Prop :=
   cpu_vm (cpu_at a c) <> CPU_HOST \/ other_call (Z.land (at1 cpus_x gl (c * 31)) 0xffffffff) = false.
@@ -37,7 +39,11 @@ Inductive called : state -> state -> Prop :=
 | By_page_add_zero a vm ipa pa n level : called a (snd (nie.spec.call.page_add_zero.page_add_zero vm ipa pa n level a))
 | By_page_shared_add a vm ipa pa n : called a (snd (nie.spec.call.page_shared_add.page_shared_add vm ipa pa n a))
 | By_vm_stop a vm : called a (snd (nie.spec.call.vm_stop.vm_stop vm a))
-| By_vm_activate a vm : called a (snd (nie.spec.call.vm_activate.vm_activate vm a)).
+| By_vm_activate a vm : called a (snd (nie.spec.call.vm_activate.vm_activate vm a))
+| By_table_add a vm ipa level pa : called a (snd (nie.spec.call.table_add.table_add vm ipa level pa a))
+| By_page_add a vm ipa pa n content : called a (snd (nie.spec.call.page_add.page_add vm ipa pa n content a))
+| By_vm_info a c : called a (nie.spec.call.vm_info.vm_info c a)
+| By_vcpu_destroy a vm vcpu : called a (snd (nie.spec.call.vcpu_destroy.vcpu_destroy vm vcpu a)).
 (* Named steps, or such a call between steps. *)
 Definition did (c : Z) (a b : state) : Prop := steps c a b \/ exists a1 b1, registers_only c a a1 /\ called a1 b1 /\ steps c b1 b.
 
@@ -100,6 +106,28 @@ Proof.
   intros vm H1 a HR. eapply wp_weaken; [exact (vm_activate_refines.vm_activate_refines a s vm HR H1)|].
   cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_activate|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F].
 Qed.
+Lemma table_add_ok : forall vm ipa l pa, u vm -> u ipa -> u l -> u pa -> call_ok (nie.generated.call.table_add.call_table_add vm ipa l pa) s.
+Proof.
+  intros vm ipa l pa H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (table_add_refines.table_add_refines a s vm ipa l pa HR H1 H2 H3 H4)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_add|]. split; [exact HB|]. split; [now apply O|apply F].
+Qed.
+Lemma page_add_ok : forall vm ipa pa n, u vm -> u ipa -> u pa -> u n -> call_ok (nie.generated.call.page_add.call_page_add vm ipa pa n) s.
+Proof.
+  intros vm ipa pa n H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (page_add_refines.page_add_refines a s vm ipa pa n HR H1 H2 H3 H4)|].
+  cbn beta. intros r s' (content & _ & HB & O & F). eexists. split; [apply By_page_add|]. split; [exact HB|]. split; [now apply O|apply F].
+Qed.
+Lemma vcpu_destroy_ok : forall vm i, u vm -> u i -> call_ok (nie.generated.call.vcpu_destroy.call_vcpu_destroy vm i) s.
+Proof.
+  intros vm i H1 H2 a HR. eapply wp_weaken; [exact (vcpu_destroy_refines.vcpu_destroy_refines a s vm i HR H1 H2)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_destroy|]. split; [exact HB|]. split; [apply O; easy|apply F].
+Qed.
+(* It reads and writes the caller's registers itself. *)
+Lemma vm_info_ok : forall c, 0 <= c < NIE_MAX_CPUS -> x_ok c (glob s) -> call_ok (nie.generated.call.vm_info.call_vm_info c) s.
+Proof.
+  intros c C XO a HR. pose proof (h_x _ _ _ (g_cpus _ _ (R_globals _ _ HR) c C) 1 ltac:(lia)) as E.
+  eapply wp_weaken; [apply (vm_info_refines.vm_info_refines a s c HR C); unfold nie.spec.Registers.x_of; rewrite <- E; apply XO; lia|].
+  cbn beta. intros r s' (HB & O & F). eexists. split; [apply By_vm_info|]. split; [exact HB|]. split; [apply O; easy|now rewrite F].
+Qed.
 End Calls.
 
 Ltac x_load := apply wp_bind; eapply wp_load2; [reflexivity|lia|lia|]; cbn beta.
@@ -118,18 +146,21 @@ Proof.
   { intros r s' b D M. apply wp_bind. eapply run_any; [exact M|intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
     intros [] s2 M2. apply wp_ret, H. exists b. auto. }
   destruct (f =? NIE_VERSION); [eapply PUT; [left; apply no_step|exact MI]|].
-  replace (f =? NIE_VM_INFO) with false by congruence.
+  destruct (f =? NIE_VM_INFO).
+  { apply wp_bind. eapply plug; [exact MI|apply vm_info_ok; auto|]. intros [] s' b D M. apply wp_ret. apply H. exists b. auto. }
   destruct (f =? NIE_VCPU_RUN).
   { apply wp_bind. unfold host_vcpu_run. x_load. x_load.
     apply wp_bind. eapply vcpu_run_wp; [exact MI|exact HO|apply XO; lia|apply XO; lia|]. intros r s1 (b & S1 & M1).
     destruct (negb _); [|apply wp_ret; apply wp_ret; apply H; exists b; split; [left|]; auto].
     apply wp_bind. eapply run_any; [exact M1|intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
     intros _ s2 M2. apply wp_ret. apply wp_ret. apply H. exists b. split; [left|]; auto. }
-  replace (f =? NIE_VM_DESTROY) with false by congruence. replace (f =? NIE_VCPU_DESTROY) with false by congruence. cbn [orb].
-  destruct ((f =? NIE_TABLE_REMOVE) || (f =? NIE_PAGE_REMOVE))%bool eqn:RET.
+  replace (f =? NIE_VM_DESTROY) with false by congruence. cbn [orb].
+  destruct ((f =? NIE_VCPU_DESTROY) || (f =? NIE_TABLE_REMOVE) || (f =? NIE_PAGE_REMOVE))%bool eqn:RET.
   { apply wp_bind. unfold call_returning. apply wp_bind. unfold index. replace ((0 <=? c) && (c <? 8))%bool with true by lia. apply wp_ret.
-    replace (f =? NIE_VM_DESTROY) with false by congruence. replace (f =? NIE_VCPU_DESTROY) with false by congruence.
-    destruct (f =? NIE_TABLE_REMOVE); [|cbn [orb] in RET; rewrite RET].
+    replace (f =? NIE_VM_DESTROY) with false by congruence.
+    destruct (f =? NIE_VCPU_DESTROY); [|destruct (f =? NIE_TABLE_REMOVE); [|cbn [orb] in RET; rewrite RET]].
+    - x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply vcpu_destroy_ok; apply XO; lia|].
+      intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto.
     - x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply table_remove_ok; apply XO; lia|].
       intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto.
     - x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply page_remove_ok; apply XO; lia|].
@@ -140,7 +171,11 @@ Proof.
   { x_load. apply wp_bind. eapply plug; [exact MI|apply vm_activate_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
   destruct (f =? NIE_VM_STOP).
   { x_load. apply wp_bind. eapply plug; [exact MI|apply vm_stop_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
-  replace (f =? NIE_VCPU_CREATE) with false by congruence. replace (f =? NIE_TABLE_ADD) with false by congruence. replace (f =? NIE_PAGE_ADD) with false by congruence.
+  replace (f =? NIE_VCPU_CREATE) with false by congruence.
+  destruct (f =? NIE_TABLE_ADD).
+  { x_load. x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply table_add_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
+  destruct (f =? NIE_PAGE_ADD).
+  { x_load. x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply page_add_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
   destruct (f =? NIE_PAGE_ADD_ZERO).
   { x_load. x_load. x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply page_add_zero_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
   destruct (f =? NIE_PAGE_SHARED_ADD).
