@@ -6,7 +6,8 @@
 #include "prim.h"
 #include "world.h"
 
-enum { PAGES_2MIB = 512, PAGES_GIB = 262144, PAGES_MAX = 1 << 28 };
+/* The host's stage 2 translates 39 bits: its root has an entry for each of 512 GiB. */
+enum { PAGES_2MIB = 512, PAGES_GIB = 262144, PAGES_MAX = 1 << 27 };
 
 static bool is_multiple(uint64_t pages)
 {
