@@ -13,10 +13,24 @@ From nie.proof.refine Require Import Relation Shared page_remove_checks page_rem
 Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add nie.generated.call.table_add nie.generated.call.page_add.
 From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines vcpu_destroy_refines.
 Require nie.generated.call.vcpu_destroy nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
+From nie.proof.refine Require Import vcpu_create_refines vcpu_create_statement.
+Require nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import trap_is_safe.
 Require nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
 Open Scope Z_scope.
+
+(* VCPU_CREATE does exactly what spec/call/vcpu_create.v says. *)
+Theorem vcpu_create_is_correct : vcpu_create_correct Program.core.
+Proof.
+  intros a s vm vcpu context run entry argument HR HV HU HC HN HE.
+  pose proof (vcpu_create_refines a s vm vcpu context run entry argument HR HV HU HC HN HE) as H. unfold wp in H. cbn zeta in H.
+  destruct (nie.generated.call.vcpu_create.call_vcpu_create vm vcpu context run entry argument s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_vcpu_create vm vcpu context run entry argument a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_vcpu_create"%string nie.generated.call.vcpu_create.call_vcpu_create_sem eq_refl
+    [vm; vcpu; context; run; entry; argument] s st s' E).
+Qed.
 
 (* VCPU_DESTROY does exactly what spec/call/vcpu_destroy.v says. *)
 Theorem vcpu_destroy_is_correct : vcpu_destroy_correct Program.core.

@@ -2,6 +2,7 @@
 (* What the headlines rest on; `./nie prove` compares it with assumptions.txt. *)
 From nie.proof Require Theorems.
 Print Assumptions Theorems.vm_info_is_correct.
+Print Assumptions Theorems.vcpu_create_is_correct.
 Print Assumptions Theorems.vcpu_destroy_is_correct.
 Print Assumptions Theorems.vm_stop_is_correct.
 Print Assumptions Theorems.vm_activate_is_correct.
@@ -37,6 +38,9 @@ From nie.proof.security Require vm_info_isolates vm_stop_isolates vm_activate_is
 Print Assumptions vm_info_isolates.vm_info_does.
 Print Assumptions vm_stop_isolates.vm_stop_does.
 Print Assumptions vm_activate_isolates.vm_activate_does.
+From nie.proof.security Require vcpu_create_isolates vcpu_destroy_isolates.
+Print Assumptions vcpu_create_isolates.vcpu_create_does.
+Print Assumptions vcpu_destroy_isolates.vcpu_destroy_does.
 From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.
 Print Assumptions sha256_refines.sha256_block_wp.
 Print Assumptions measure_record_refines.measure_record_wp.
