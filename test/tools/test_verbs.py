@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dispatcher, ./nie test and ./nie lint, on a small project with planted faults."""
+import fcntl
 import os
+import re
 import shutil
 import subprocess
 
@@ -15,7 +17,8 @@ class Project(Case):
     def setUp(self):
         super().setUp()
         os.mkdir(os.path.join(self.dir, "tools"))
-        for name in ("nie", ".clang-format", ".gitignore", "tools/setup", "tools/apt-sources"):
+        for name in ("nie", ".clang-format", ".gitignore", "tools/setup", "tools/packages",
+                     "tools/apt-sources"):
             shutil.copy(os.path.join(ROOT, name), os.path.join(self.dir, name))
         for name in ("cmd", "lib"):
             shutil.copytree(os.path.join(ROOT, "tools", name), os.path.join(self.dir, "tools", name))
@@ -56,6 +59,53 @@ class Run(Project):
 
     def test_quotes_in_command(self):
         self.assertEqual(self.nie("run", "--no-build", "--run", 'say "x"')[0], 2)
+
+
+    def test_image_in_use(self):
+        """Two runs in one tree do not share an image: the second one says so and builds nothing."""
+        image = os.path.join(self.dir, "image")
+        with open(image + ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            status, said = self.nie("run", "--no-build", "--image", image)
+        self.assertEqual((status, said.count("\n")), (1, 1))
+        self.assertIn("another ./nie run uses image", said)
+
+
+class Doctor(Project):
+    """One list for what is installed and what is checked."""
+
+    def plant(self, line):
+        with open(os.path.join(self.dir, "tools", "packages"), "a", encoding="utf-8") as f:
+            f.write(line + "\n")
+
+    def test_each_is_checked(self):
+        with open(os.path.join(self.dir, "tools", "packages"), encoding="utf-8") as f:
+            wanted = [line.split()[1].split("@")[0] for line in f if not line.startswith("#")]
+        said = self.nie("doctor")[1]
+        self.assertEqual(re.findall(r"(?m)^  (?:ok|WRONG|MISSING) +(\S+)", said), wanted)
+
+    def test_missing(self):
+        self.plant("run planted nie-no-such-command - planted")
+        status, said = self.nie("doctor", "run")
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"(?m)^  MISSING  planted +no nie-no-such-command: planted$")
+
+    def test_missing_file(self):
+        self.plant("prove planted /nowhere/*.vo - planted")
+        self.assertRegex(self.nie("doctor", "prove")[1], r"(?m)^  MISSING  planted ")
+
+    def test_wrong_version(self):
+        self.plant("test planted bash version.999 planted")
+        status, said = self.nie("doctor", "test")
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"(?m)^  WRONG    planted +GNU bash.*wanted: version.999")
+
+    def test_sets(self):
+        self.plant("test planted nie-no-such-command - planted")
+        self.assertNotIn("planted", self.nie("doctor", "run", "prove")[1])
+        for tool in ("doctor", "setup"):
+            path = os.path.join(self.dir, "tools", "cmd/doctor" if tool == "doctor" else tool)
+            self.assertEqual(run(path, "fly")[0], 2)
 
 
 class Groups(Project):
