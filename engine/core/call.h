@@ -18,6 +18,7 @@ struct answer {
 /* Dispatch on x0 of the running host context; results go to x0.. */
 void host_call(uint32_t cpu);
 
+void call_version(uint32_t cpu);
 /* vm < NIE_MAX_VMS */
 void call_vm_info(uint32_t cpu);
 uint64_t call_vm_create(uint64_t vm, uint64_t root, uint64_t base, uint64_t pages, uint64_t count);

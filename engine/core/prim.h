@@ -39,7 +39,7 @@ void isb(void);
 void tlbi_vmid(uint32_t vmid);
 /* The same on this CPU only. */
 void tlbi_vmid_local(uint32_t vmid);
-/* IC IALLUIS: instructions of a page's last owner are not executed by the next. */
+/* IC IALLUIS, complete on return: instructions of a page's last owner are not executed by the next. */
 void ic_invalidate(void);
 
 /* One register of this CPU, by enum sysreg of sysreg.h. */

@@ -51,6 +51,8 @@ void vcpu_trap(uint32_t cpu, uint32_t kind);
 void vcpu_abort(uint32_t cpu, uint64_t esr);
 /* HVC or SMC of a vCPU, ELR_EL2 at the next instruction: its own calls, PSCI. */
 void vcpu_call(uint32_t cpu);
+/* What a vCPU's call of this function answers whatever the state; 0: not such a function. */
+uint64_t fixed_answer(uint64_t function);
 
 /* A trapped system register of the host or a vCPU: emulated, absent, or handed to the host. */
 void sysreg_trap(uint32_t cpu, uint64_t iss);

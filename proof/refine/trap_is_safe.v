@@ -145,7 +145,7 @@ Proof.
   assert (ONE : forall r s' b, did c a b -> mid c (vttbr_of b) b s' -> wp (store cpus_x [c; 0] r ;;; ret tt) Q s').
   { intros r s' b D M. apply wp_bind. eapply run_any; [exact M|intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
     intros [] s2 M2. apply wp_ret, H. exists b. auto. }
-  destruct (f =? NIE_VERSION); [eapply PUT; [left; apply no_step|exact MI]|].
+  destruct (f =? NIE_VERSION); [apply wp_bind; eapply wp_weaken; [eapply PUT; [left; apply no_step|exact MI]|intros [] s' H'; now apply wp_ret]|].
   destruct (f =? NIE_VM_INFO).
   { apply wp_bind. eapply plug; [exact MI|apply vm_info_ok; auto|]. intros [] s' b D M. apply wp_ret. apply H. exists b. auto. }
   destruct (f =? NIE_VCPU_RUN).
@@ -202,7 +202,9 @@ Qed.
 Lemma q_quick : forall c gl0 hw0 A (V : Z -> Z -> Prop) (fine : (Z -> Z) -> Prop) kind, 0 <= c < 8 -> keeps c gl0 hw0 A V fine (quick c kind) any.
 Proof.
   intros c gl0 hw0 A V fine kind C. pose proof (q_skip c gl0 hw0 A V fine) as K1. pose proof (q_class c gl0 hw0 A V fine) as K2.
-  assert (K3 : forall f, keeps c gl0 hw0 A V fine (fixed_answer f) any) by (intro; unfold fixed_answer; quiet).
+  assert (K3 : forall f, keeps c gl0 hw0 A V fine (vcpu_call.fixed_answer f) any) by (intro; unfold vcpu_call.fixed_answer; quiet).
+  assert (K6 : forall s x y, keeps c gl0 hw0 A V fine (put_answer c s x y) any) by (intros; unfold put_answer; quiet).
+  assert (K7 : keeps c gl0 hw0 A V fine (call_version c) any) by (unfold call_version; quiet).
   assert (K4 : forall e, keeps c gl0 hw0 A V fine (quick_host c e) any) by (intro; unfold quick_host; quiet).
   assert (K5 : forall e, keeps c gl0 hw0 A V fine (quick_vcpu c e) any) by (intro; unfold quick_vcpu; quiet).
   unfold quick. quiet.

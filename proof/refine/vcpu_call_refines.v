@@ -139,8 +139,7 @@ Proof.
   assert (SD : steps c a d) by (eapply steps_trans; [exact SB|]; apply one_step; eapply TurnsOn; eauto).
   apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ MR) with (P := any); intros; now apply flush_quiet|]. cbn beta. intros _ s3 (M3 & _ & _).
   apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M3) with (P := any); intros; now apply k_ic|]. cbn beta. intros _ s4 (M4 & _ & _).
-  apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M4) with (P := any); intros; now apply k_dsb|]. cbn beta. intros _ s5 (M5 & _ & _).
-  apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M5) with (P := any); intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
+  apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M4) with (P := any); intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
   cbn beta. intros _ s6 (M6 & _ & _).
   apply wp_bind. eapply after_exit; eauto. intros s7 A7. apply wp_ret. apply H. eapply after_steps; eauto.
 Qed.
@@ -217,28 +216,30 @@ Proof.
   unfold NIE_MAX_VMS in V. unfold vcpu_call. apply wp_bind. eapply wp_load2; [reflexivity|lia|lia|]. cbn beta.
   apply wp_bind. apply wp_ret. apply wp_bind. apply wp_ret. set (f := Z.land _ _).
   apply wp_bind. eapply exits_wp; [exact MI|exact XO|intros s' A; now apply wp_ret, H|]. change (negb (0 =? 0)) with false. cbn iota.
-  apply wp_bind. eapply wp_load1; [reflexivity|lia|]. cbn beta. rewrite E1.
-  apply wp_bind. eapply wp_load2; [reflexivity|lia|lia|]. cbn beta. apply wp_bind. apply argument_wp; [apply XO; lia|]. intros x1 H1. cbn beta.
-  apply wp_bind. eapply wp_load2; [reflexivity|lia|lia|]. cbn beta. apply wp_bind. apply argument_wp; [apply XO; lia|]. intros x2 H2. cbn beta.
-  apply wp_bind.
   assert (FIN : forall r b h', steps c a b -> runs b c v i -> mid c (vttbr_of b) b (Mach gl h') ->
      wp (store cpus_x [c; 0] r ;;; ret tt) Q (Mach gl h')).
   { intros r b h' SB RB MB. apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ MB) with (P := any); intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
     cbn beta. intros _ s6 (M6 & _ & _). apply wp_ret. apply H. exists b. auto. }
   assert (FIN0 : forall r, wp (store cpus_x [c; 0] r ;;; ret tt) Q (Mach gl h)) by (intro r; eapply FIN; eauto; apply no_step).
-  unfold vcpu_call_answer.
-  destruct (f =? NIE_VM_VERSION); [apply wp_ret; apply FIN0|].
-  destruct (f =? NIE_VM_PAGE_REOPEN); [apply wp_bind; eapply reopen_wp; eauto; intros; apply wp_ret; eapply FIN; eauto|].
-  destruct (f =? PSCI_VERSION); [apply wp_ret; apply FIN0|]. destruct (f =? SMCCC_VERSION); [apply wp_ret; apply FIN0|].
+  apply wp_bind. unfold fixed_answer.
+  destruct (f =? NIE_VM_VERSION); [apply wp_ret; change (NIE_ABI_VERSION =? 0) with false; cbn iota; apply wp_bind, wp_ret; apply FIN0|].
+  destruct (f =? PSCI_VERSION); [apply wp_ret; change (PSCI_1_1 =? 0) with false; cbn iota; apply wp_bind, wp_ret; apply FIN0|].
+  destruct (f =? SMCCC_VERSION); [apply wp_ret; change (SMCCC_1_1 =? 0) with false; cbn iota; apply wp_bind, wp_ret; apply FIN0|].
+  apply wp_ret. change (0 =? 0) with true. cbn iota. apply wp_bind.
+  apply wp_bind. eapply wp_load1; [reflexivity|lia|]. cbn beta. rewrite E1.
+  apply wp_bind. eapply wp_load2; [reflexivity|lia|lia|]. cbn beta. apply wp_bind. apply argument_wp; [apply XO; lia|]. intros x1 H1. cbn beta.
+  apply wp_bind. eapply wp_load2; [reflexivity|lia|lia|]. cbn beta. apply wp_bind. apply argument_wp; [apply XO; lia|]. intros x2 H2. cbn beta.
+  apply wp_bind. unfold vcpu_call_answer.
+  destruct (f =? NIE_VM_PAGE_REOPEN); [apply wp_bind; eapply reopen_wp; eauto; intros; do 2 apply wp_ret; eapply FIN; eauto|].
   destruct (f =? PSCI_FEATURES).
-  { apply wp_bind. unfold vcpu_features. match goal with |- context [if ?b then _ else _] => destruct b end; apply wp_ret; apply wp_ret; apply FIN0. }
+  { apply wp_bind. unfold vcpu_features. match goal with |- context [if ?b then _ else _] => destruct b end; do 3 apply wp_ret; apply FIN0. }
   destruct (_ || _)%bool.
   { apply wp_bind. unfold affinity_info. apply wp_bind. eapply wp_load1; [reflexivity|lia|]. cbn beta.
     destruct (mid_vm _ _ _ _ v MI V) as ([_ HV _ _ _ _] & _). cbn [glob] in HV. rewrite HV.
-    destruct (Z.leb_spec (vcpu_count (vm_at a v)) x1) as [L|L]; cbn [orb]; [apply wp_ret; apply wp_ret; apply FIN0|].
-    destruct (negb (x2 =? 0)); [apply wp_ret; apply wp_ret; apply FIN0|].
+    destruct (Z.leb_spec (vcpu_count (vm_at a v)) x1) as [L|L]; cbn [orb]; [do 3 apply wp_ret; apply FIN0|].
+    destruct (negb (x2 =? 0)); [do 3 apply wp_ret; apply FIN0|].
     assert (KE : 0 <= wrap U64 (wrap U32 (v * NIE_MAX_VCPUS) + x1) < 512) by (unfold NIE_MAX_VCPUS in *; rewrite wrap32 by lia; rewrite wrap64; lia).
-    apply wp_bind. eapply wp_load1; [reflexivity|lia|]. cbn beta. destruct (_ =? _); apply wp_ret; apply wp_ret; apply FIN0. }
-  destruct (f =? PSCI_MIGRATE_INFO_TYPE); apply wp_ret; apply FIN0.
+    apply wp_bind. eapply wp_load1; [reflexivity|lia|]. cbn beta. destruct (_ =? _); do 3 apply wp_ret; apply FIN0. }
+  destruct (f =? PSCI_MIGRATE_INFO_TYPE); do 2 apply wp_ret; apply FIN0.
 Qed.
 End Calls.

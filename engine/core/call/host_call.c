@@ -53,6 +53,11 @@ static void put_answer(uint32_t cpu, struct answer a)
 	cpus[cpu].x[2] = a.x2;
 }
 
+void call_version(uint32_t cpu)
+{
+	put_answer(cpu, (struct answer){ NIE_OK, NIE_ABI_VERSION, 0 });
+}
+
 static void host_vcpu_run(uint32_t cpu)
 {
 	uint64_t status = call_vcpu_run(cpu, cpus[cpu].x[1], cpus[cpu].x[2]);
@@ -68,7 +73,7 @@ void host_call(uint32_t cpu)
 
 	switch (function) {
 	case NIE_VERSION:
-		put_answer(cpu, (struct answer){ NIE_OK, NIE_ABI_VERSION, 0 });
+		call_version(cpu);
 		return;
 	case NIE_VM_INFO:
 		call_vm_info(cpu);

@@ -15,5 +15,6 @@ void context_reset(uint32_t vm, uint32_t vcpu, uint64_t entry, uint64_t argument
 	page_write(context, CTX_SYSREG + REG_SCTLR_EL1, SCTLR_EL1_RESET);
 	page_write(context, CTX_SYSREG + REG_ELR_EL2, entry);
 	page_write(context, CTX_SYSREG + REG_SPSR_EL2, PSTATE_EL1H_MASKED);
+	/* No store is on its way while the lock is free: whatever the page becomes, no walker meets an old one. */
 	dsb_ish();
 }

@@ -29,7 +29,6 @@ static void vcpu_on(uint32_t cpu, uint64_t function)
 		/* What the vCPU cached before it was turned off must not be used after it [DEN0022, 6.4]. */
 		s2_flush(vm);
 		ic_invalidate();
-		dsb_ish();
 		c->x[0] = PSCI_SUCCESS;
 		exit_vcpu(cpu, (struct exit){ NIE_EXIT_CPU_ON, 0, 0, target });
 	}
@@ -119,17 +118,25 @@ static bool vcpu_call_exits(uint32_t cpu, uint64_t function)
 	}
 }
 
-static uint64_t vcpu_call_answer(uint32_t vm, uint64_t function, uint64_t x1, uint64_t x2)
+uint64_t fixed_answer(uint64_t function)
 {
 	switch (function) {
 	case NIE_VM_VERSION:
 		return NIE_ABI_VERSION;
-	case NIE_VM_PAGE_REOPEN:
-		return page_reopen(vm, x1);
 	case PSCI_VERSION:
 		return PSCI_1_1;
 	case SMCCC_VERSION:
 		return SMCCC_1_1;
+	default:
+		return 0;
+	}
+}
+
+static uint64_t vcpu_call_answer(uint32_t vm, uint64_t function, uint64_t x1, uint64_t x2)
+{
+	switch (function) {
+	case NIE_VM_PAGE_REOPEN:
+		return page_reopen(vm, x1);
 	case PSCI_FEATURES:
 		return vcpu_features(x1);
 	case PSCI_AFFINITY_INFO_32:
@@ -150,7 +157,10 @@ void vcpu_call(uint32_t cpu)
 
 	if (vcpu_call_exits(cpu, function))
 		return;
-	answer = vcpu_call_answer(cpus[cpu].vm, function, smccc_argument(function, cpus[cpu].x[1]),
-				  smccc_argument(function, cpus[cpu].x[2]));
+	answer = fixed_answer(function);
+	if (answer == 0)
+		answer = vcpu_call_answer(cpus[cpu].vm, function,
+					  smccc_argument(function, cpus[cpu].x[1]),
+					  smccc_argument(function, cpus[cpu].x[2]));
 	cpus[cpu].x[0] = answer;
 }
