@@ -7,12 +7,13 @@ From nie.generated Require Import Constants.
 From nie.spec Require Import State.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning page_remove_preserves.
+From nie.proof.invariant Require Export Counting.
 From nie.proof.invariant Require Export trap_steps.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
-Record sound (a : state) : Prop := { so_wf : wf a; so_onto : onto a }.
+Record sound (a : state) : Prop := { so_wf : wf a; so_onto : onto a; so_counted : counted a }.
 
 (* What is known of the vCPU on a CPU. *)
 Record on_cpu (a : state) (c v i : Z) : Prop := {
@@ -85,7 +86,7 @@ Lemma put_sound : forall a v i r, sound a -> 0 <= v < NIE_MAX_VMS -> 0 <= i < NI
   (vcpu_state r = VCPU_RUNNING <-> vcpu_state (vcpu_at a v i) = VCPU_RUNNING) -> vcpu_cpu r = vcpu_cpu (vcpu_at a v i) ->
   sound (set_vcpu v i r a).
 Proof.
-  intros a v i r [W O] V I P S S' RU CP. pose proof (wf_u _ W) as U. split; [|now apply put_onto].
+  intros a v i r [W O CN] V I P S S' RU CP. pose proof (wf_u _ W) as U. split; [|now apply put_onto|now apply counted_same with a].
   apply wf_parts with a; auto; [apply put_map| |].
   - apply vms_same with a; auto; try reflexivity; [|intro; now apply put_created|apply W].
     intro w. rewrite many_put by auto. destruct (w =? v); [|lia]. unfold is_running.
@@ -109,13 +110,13 @@ Lemma quiet_sound : forall a b, cfg b = cfg a -> owners b = owners a -> slots b 
   (forall d, 0 <= d < NIE_MAX_CPUS -> cpu_vm (cpu_at b d) = cpu_vm (cpu_at a d) /\ cpu_vcpu (cpu_at b d) = cpu_vcpu (cpu_at a d)) ->
   sound a -> sound b.
 Proof.
-  intros a b E1 E2 E3 E4 E5 E6 E7 RU [W O].
+  intros a b E1 E2 E3 E4 E5 E6 E7 RU [W O CN].
   assert (SM : same_map a b) by (constructor; auto; intro; unfold vm_at; rewrite E5; split; tauto).
   assert (EV : forall v i, vcpu_at b v i = vcpu_at a v i) by (intros; unfold vcpu_at; now rewrite E6).
   assert (EM : forall v, vm_at b v = vm_at a v) by (intros; unfold vm_at; now rewrite E5).
   assert (OW : forall p, own b p = own a p) by (intro; unfold own; now rewrite E2).
   assert (RA : forall p, in_ram b p = in_ram a p) by (intros; unfold in_ram; now rewrite E1).
-  split; [apply wf_parts with a; auto|].
+  split; [apply wf_parts with a; auto| |].
   - apply vms_same with a; auto; [| |apply W]; intro v; unfold how_many; do 2 f_equal; apply filter_ext; intro; now rewrite EV.
   - pose proof (wf_u _ W) as []. constructor.
     + intros v i. rewrite EV. auto.
@@ -123,14 +124,15 @@ Proof.
     + intros v i H1 H2. rewrite EV. intro H3. destruct (u_running v i H1 H2 H3) as (H4 & H5 & H6). cbn zeta. destruct (RU _ H4) as [-> ->]. auto.
     + intros c C. cbn zeta. destruct (RU c C) as [-> ->]. rewrite EV. now apply u_runs.
   - apply onto_parts with a; auto. intros v i _ _. now rewrite EV.
+  - apply counted_same with a; auto. intro v. now rewrite EM.
 Qed.
 
 Lemma last_sound : forall a c v i, sound a -> 0 <= c < NIE_MAX_CPUS -> on_cpu a c v i -> sound (set_last v c (i + 1) a).
 Proof.
-  intros a c v i [W O] C H. destruct H.
+  intros a c v i [W O CN] C H. destruct H.
   assert (EL : forall w d, last_at (set_last v c (i + 1) a) w d = if w * NIE_MAX_CPUS + d =? v * NIE_MAX_CPUS + c then i + 1 else last_at a w d).
   { intros w d. exact (Map.get_set _ (lasts a) (v * NIE_MAX_CPUS + c) (i + 1) (w * NIE_MAX_CPUS + d)). }
-  split; [apply wf_parts with a; auto|].
+  split; [apply wf_parts with a; auto| |now apply counted_same with a].
   - constructor; auto. intro w. split; [reflexivity|]. split; auto.
   - pose proof (wf_v _ W) as []. constructor; auto.
     + intros w H1 H2. destruct (v_free w H1 H2) as [E1 E2]. split; auto. intros d D. rewrite EL.
@@ -166,9 +168,10 @@ Proof. constructor; auto. intro w. rewrite sw_vm. destruct (Z.eqb_spec w v) as [
 
 Lemma switch_sound : sound b.
 Proof.
-  destruct SO as [W O]. pose proof (wf_u _ W) as U. pose proof (wf_v _ W) as VM.
+  destruct SO as [W O CN]. pose proof (wf_u _ W) as U. pose proof (wf_v _ W) as VM.
   destruct (u_some _ U v i V I S') as (NF & _).
-  split; [apply wf_parts with a; auto; [apply sw_map| |]|].
+  split; [apply wf_parts with a; auto; [apply sw_map| |]| |
+    apply counted_same with a; auto; intro w; rewrite sw_vm; now destruct (Z.eqb_spec w v) as [->|]].
   - constructor.
     + intros w H1. rewrite sw_vm. destruct (Z.eqb_spec w v) as [->|]; [intro H2; now apply NF in H2|]. exact (v_free _ VM w H1).
     + intros w H1. rewrite sw_vm. destruct (Z.eqb_spec w v) as [->|]; [exact (v_used _ VM v H1)|exact (v_used _ VM w H1)].
@@ -250,11 +253,11 @@ Qed.
 Lemma stop_sound : forall a v, sound a -> 0 <= v < NIE_MAX_VMS -> vm_state (vm_at a v) <> NIE_VM_FREE ->
   sound (set_vm v (vm_at a v <| vm_state := NIE_VM_STOPPED |>) a).
 Proof.
-  intros a v [W O] V NF. set (b := set_vm v _ a). pose proof (wf_u _ W) as U. pose proof (wf_v _ W) as VM.
+  intros a v [W O CN] V NF. set (b := set_vm v _ a). pose proof (wf_u _ W) as U. pose proof (wf_v _ W) as VM.
   assert (BM : forall w, vm_at b w = if w =? v then vm_at a v <| vm_state := NIE_VM_STOPPED |> else vm_at a w) by (intro w; exact (vm_at_put v _ a w)).
   assert (SM : same_map a b).
   { constructor; auto. intro w. rewrite BM. destruct (Z.eqb_spec w v) as [->|]; split; try reflexivity; split; auto; [discriminate|congruence]. }
-  split; [apply wf_parts with a; auto|].
+  split; [apply wf_parts with a; auto| |apply counted_same with a; auto; intro w; rewrite BM; now destruct (Z.eqb_spec w v) as [->|]].
   - constructor.
     + intros w H1. rewrite BM. destruct (Z.eqb_spec w v) as [->|]; [discriminate|]. exact (v_free _ VM w H1).
     + intros w H1. rewrite BM. destruct (Z.eqb_spec w v) as [->|]; [|exact (v_used _ VM w H1)]. intros _. destruct (v_used _ VM v H1 NF) as (_ & X).
@@ -271,13 +274,13 @@ Qed.
 (* A Spent entry, and an Empty one, are no part of the tree. *)
 Lemma reopen_sound : forall a v x, sound a -> slot_at a v 3 x = Spent -> sound (set_slot v 3 x Empty a).
 Proof.
-  intros a v x [W O] SP. set (b := set_slot v 3 x Empty a).
+  intros a v x [W O CN] SP. set (b := set_slot v 3 x Empty a).
   assert (BS : forall w l k, slot_at b w l k = if (w =? v) && (l =? 3) && (k =? x) then Empty else slot_at a w l k) by (intros; apply slot_set).
   assert (KE : forall w l k e, slot_at b w l k = e -> e <> Empty -> slot_at a w l k = e).
   { intros w l k e. rewrite BS. destruct (_ && _); congruence. }
   assert (EK : forall w l k e, slot_at a w l k = e -> e <> Spent -> slot_at b w l k = e).
   { intros w l k e E N. rewrite BS. destruct ((w =? v) && (l =? 3) && (k =? x)) eqn:T; auto. assert (w = v /\ l = 3 /\ k = x) as (-> & -> & ->) by lia. congruence. }
-  destruct W. split.
+  destruct W. split; [| |now apply counted_same with a].
   - constructor.
     + destruct wf_c. constructor; assumption.
     + exact wf_engine.

@@ -8,6 +8,7 @@ From nie.spec Require Import State.
 From nie.spec Require Measure Donation.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning Hidden Linked Adding.
+From nie.proof.invariant Require Export Counting.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate
@@ -106,12 +107,32 @@ Proof.
 Qed.
 End Apply.
 
+(* Pages that come to the VM are counted. *)
+Lemma counted_adds : forall a z vm p count o, wf a -> counted a -> 0 <= vm < NIE_MAX_VMS -> 0 <= count ->
+  (forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host) ->
+  (forall i w, 0 <= i < count -> names (o i) w = (vm =? w)) ->
+  cfg z = cfg a -> (forall q, own z q = own (hand_over vm p count o a) q) ->
+  (forall v, granules (vm_at z v) = granules (vm_at (hand_over vm p count o a) v)) -> counted z.
+Proof.
+  intros a z vm p count o W N V C H O E EO EG. apply counted_donate with a p count vm; auto; [apply W| | |].
+  - intros i w I. rewrite EO, hand_over_at by auto. replace ((p <=? p + i) && (p + i <? p + count)) with true by lia.
+    replace (p + i - p) with i by lia. auto.
+  - intros q Q. rewrite EO, hand_over_at by auto. now replace ((p <=? q) && (q <? p + count)) with false by lia.
+  - intro w. rewrite EG. unfold Donation.hand_over. rewrite add_granules_vm. destruct (owned_same count p o a C) as (_ & _ & _ & EV).
+    unfold vm_at. rewrite EV. now destruct (w =? vm).
+Qed.
+Lemma measured_granules : forall vm words z v, granules (vm_at (Donation.measured_if_building vm words z) v) = granules (vm_at z v).
+Proof.
+  intros vm words z v. unfold Donation.measured_if_building. destruct (_ =? _); auto. rewrite vm_at_measured.
+  now destruct (Z.eqb_spec v vm) as [->|].
+Qed.
+
 (* Every state that carries out the change of [R] a later state: what is not named is as it was. *)
-Lemma R_after : forall a a' s s', R a s -> wf a' -> onto a' -> globals_hold a' (glob s') ->
+Lemma R_after : forall a a' s s', R a s -> wf a' -> onto a' -> counted a' -> globals_hold a' (glob s') ->
   (exists m, world (hw s) (Aset a') (Aset a') m (now m) (hw s') /\ tables_hold a' m) -> cfg a' = cfg a -> same_records a a' ->
   R a' s' /\ frame_of (hw s) (hw s').
 Proof.
-  intros a a' s s' [W O G (m & X & TH) RAM ENG REGS] W' O' G' (m' & X' & T') CF SR.
+  intros a a' s s' [W O G (m & X & TH) RAM ENG REGS N] W' O' N' G' (m' & X' & T') CF SR.
   pose proof (w_frame _ _ _ _ _ _ X') as F. split; [|exact F]. constructor; auto.
   - exists m'. split; auto. destruct X'. constructor; auto. now constructor.
   - rewrite (f_ram _ _ F), RAM. unfold ram_of. now rewrite CF.

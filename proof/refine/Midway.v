@@ -111,6 +111,7 @@ Proof.
     + intros r Rr. symmetry. exact (get_tab _ 128 (fun r => Map.get (reg h) (me h * 128 + r)) 0 r Rr).
     + intros i I. symmetry. exact (get_tab _ 66 (fun r => Map.get (fp h) (me h * 128 + r)) 0 i I).
     + intro d. rewrite mi_vttbr0. symmetry. apply vttbr_alike; try reflexivity. intro D. apply (snapshot_runs a gl h mi_rest0 d D).
+  - apply SO.
 Qed.
 
 (** Quiet C. *)

@@ -6,6 +6,7 @@ From nie.model Require Import Machine.
 From nie.spec Require Import State.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning.
+From nie.proof.invariant Require Counting.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 (* The C's functions hide those of the same name in the spec, which are then State.f. *)
@@ -124,6 +125,7 @@ Record R (a : state) (s : mach globals Machine.hw) : Prop := {
   R_ram : ram (hw s) = ram_of a;
   R_engine : engine (hw s) = engine_of a;
   R_regs : registers_hold a (hw s);
+  R_counted : Counting.counted a;
 }.
 
 Lemma registers_frame : forall a h0 h, registers_hold a h0 -> frame_of h0 h -> registers_hold a h.

@@ -80,12 +80,13 @@ Proof.
   - intros p S (l & k & d & H & M). apply (w_secret p S). exists l, k, d. apply E in H. auto.
 Qed.
 
-Lemma R_lives : forall a vm r gl gl' h, R a (Mach gl h) -> lives_on a vm r -> globals_hold (set_vm vm r a) gl' -> R (set_vm vm r a) (Mach gl' h).
+Lemma R_lives : forall a vm r gl gl' h, R a (Mach gl h) -> lives_on a vm r -> granules r = granules (vm_at a vm) -> globals_hold (set_vm vm r a) gl' -> R (set_vm vm r a) (Mach gl' h).
 Proof.
-  intros a vm r gl gl' h [W O G (m & X & T) RAM ENG REGS] L G'. cbn [glob hw] in *.
+  intros a vm r gl gl' h [W O G (m & X & T) RAM ENG REGS N] L E G'. cbn [glob hw] in *.
   apply R_ends with (h0 := h) (m := m); auto.
   - now apply life_wf.
   - now apply life_onto.
+  - apply counted_same with a; auto. intro v. rewrite vm_set. now destruct (Z.eqb_spec v vm) as [->|].
   - eapply world_same; [|exact X]. now apply life_entries.
   - now apply life_tables.
   - eapply registers_same; eauto. now apply life_root.

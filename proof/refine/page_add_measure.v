@@ -73,6 +73,13 @@ Proof.
   intro E. apply F. destruct (same_root _ _ IH vm) as [_ K]. rewrite <- K. exact E.
 Qed.
 
+Lemma measure_granules : forall n vm x c a v, 0 <= n -> granules (vm_at (each n (spec_measure vm x c) a) v) = granules (vm_at a v).
+Proof.
+  intros n vm x c a v N. pattern n. apply natlike_ind; auto.
+  intros i I IH. replace (Z.succ i) with (i + 1) by lia. rewrite each_next by auto. rewrite <- IH.
+  unfold nie.spec.call.page_add.measure_page. rewrite vm_at_measured. now destruct (Z.eqb_spec v vm) as [->|].
+Qed.
+
 Lemma clean_wp : forall h0 a A m V h gl p (Q : unit -> mach globals Machine.hw -> Prop), ram h0 = ram_of a -> world h0 A A m V h ->
   in_ram a p = true -> (forall h', world h0 A A m (now m) h' -> Q tt (Mach gl h')) -> wp (page_clean p) Q (Mach gl h).
 Proof.

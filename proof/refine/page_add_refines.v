@@ -66,11 +66,11 @@ Theorem page_add_refines : forall a s vm ipa pa count,
     R (snd (spec_page_add vm ipa pa count content a)) s' /\
     only_built (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa pa count HR HV HI HP HC. destruct HR as [W O G (m & X & TH) RAM ENG REGS] eqn:EHR. clear EHR. cbn [glob hw] in *.
+  intros a [gl h] vm ipa pa count HR HV HI HP HC. destruct HR as [W O G (m & X & TH) RAM ENG REGS CNT] eqn:EHR. clear EHR. cbn [glob hw] in *.
   unfold call_page_add. w_bind. eapply page_add_check_wp; eauto. intros h1 X1. cbn beta.
   unfold nie.spec.call.page_add.page_add. cbn zeta. destruct (spec_add_check a vm ipa pa count =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. exists (fun _ _ => 0). cbn [fst snd]. split; auto.
-      destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O G) as [R' F]; auto using same_refl.
+      destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O CNT G) as [R' F]; auto using same_refl.
       { exists m. auto. } split; auto. split; auto using built_refl. }
   apply Z.eqb_eq in E. unfold nie.spec.call.page_add.page_add_check in E. cbn zeta in E.
   destruct (vm_exists vm) eqn:E1; [|discriminate].
@@ -124,8 +124,13 @@ Proof.
     + rewrite EZ, EB, ED. reflexivity.
     + rewrite EB. eapply same_trans; [apply same_sym; apply same_of_eq with (a := d); reflexivity|]. eapply same_trans; [exact SM|exact SZ].
   - intros m5 h5 WZ OZ X5 T5. cbn beta. w_ret. exists content. cbn [fst snd]. fold d. fold dm. fold z. split; auto.
+    assert (CZ : counted z).
+    { refine (counted_adds a z vm p count (fun i => Data vm (x + i)) W CNT (proj1 V) ltac:(lia) F7 _ _ _ _); [intros i w' _; reflexivity| | |].
+      - rewrite EZ, ED. destruct (donated_parts a p count W C F7 vm (fun i => Data vm (x + i)) ST) as (D1 & _). exact (eq_trans D1 (h_cfg B)).
+      - intro q. rewrite EZ, ED. reflexivity.
+      - intro v. transitivity (granules (vm_at dm v)); [now rewrite EZ|]. etransitivity; [unfold dm; apply measure_granules; lia|reflexivity]. }
     assert (GZ : globals_hold z gl3) by (rewrite EZ; eapply globals_of; [exact G3| | | | | |]; reflexivity).
-    destruct (R_after a z (Mach gl h) (Mach gl3 h5) HR WZ OZ GZ) as [R' F]; [exists m5; auto| |eapply same_trans; [exact SD|eapply same_trans; eauto]|].
+    destruct (R_after a z (Mach gl h) (Mach gl3 h5) HR WZ OZ CZ GZ) as [R' F]; [exists m5; auto| |eapply same_trans; [exact SD|eapply same_trans; eauto]|].
     { rewrite EZ, ED. change (cfg d = cfg a). destruct (donated_parts a p count W C F7 vm (fun i => Data vm (x + i)) ST) as (D1 & _).
       exact (eq_trans D1 (h_cfg B)). }
     split; auto. split; auto. cbn [glob]. eapply built_trans; [apply built_granules; exact O2|exact O3].

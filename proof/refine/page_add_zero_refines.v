@@ -200,11 +200,11 @@ Theorem page_add_zero_refines : forall a s vm ipa pa count level,
     R (snd (spec_page_add_zero vm ipa pa count level a)) s' /\
     only_built (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa pa count level HR HV HI HP HC HL. destruct HR as [W O G (m & X & TH) RAM ENG REGS] eqn:EHR. clear EHR. cbn [glob hw] in *.
+  intros a [gl h] vm ipa pa count level HR HV HI HP HC HL. destruct HR as [W O G (m & X & TH) RAM ENG REGS CNT] eqn:EHR. clear EHR. cbn [glob hw] in *.
   unfold call_page_add_zero. w_bind. eapply page_add_zero_check_wp; eauto. intros h1 X1. cbn beta.
   unfold nie.spec.call.page_add_zero.page_add_zero. cbn zeta. destruct (spec_zero_check a vm ipa pa count level =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. cbn [fst snd]. split; auto.
-      destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O G) as [R' F]; auto using same_refl.
+      destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O CNT G) as [R' F]; auto using same_refl.
       { exists m. auto. } split; auto. split; auto using built_refl. }
   apply Z.eqb_eq in E. unfold nie.spec.call.page_add_zero.page_add_zero_check in E.
   destruct (vm_exists vm) eqn:E1; [|discriminate].
@@ -227,14 +227,19 @@ Proof.
   set (w := Measure.record MEASURE_ZERO ipa count 0). set (z := Donation.measured_if_building vm w (add_zero vm x p count level a)).
   destruct (add_zero_records a vm x p count level ltac:(lia) ST) as (A1 & A2 & A3).
   assert (NF : vm_state (vm_at (add_zero vm x p count level a) vm) <> NIE_VM_FREE) by (destruct (same_root _ _ A2 vm) as [_ ->]; exact ST).
-  destruct (measured_parts vm w _ NF) as (Z1 & _ & _ & _ & Z5). fold z in Z1, Z5.
+  destruct (measured_parts vm w _ NF) as (Z1 & Z2 & _ & _ & Z5). fold z in Z1, Z2, Z5.
   (* What is left: the count in the log, whichever way the pages were mapped. *)
   assert (FIN : forall m3 h3, wf (add_zero vm x p count level a) -> wf z -> onto z -> world h (Aset z) (Aset z) m3 (now m3) h3 -> tables_hold z m3 ->
     wp (t1 <- load vms_state [vm] ;;
       (if t1 =? NIE_VM_BUILDING then measure_record vm MEASURE_ZERO ipa count 0 ;;; ret tt else ret tt) ;;; ret NIE_OK)
       (fun r s' => r = NIE_OK /\ R z s' /\ only_built gl (glob s') /\ frame_of h (hw s')) (Mach gl2 h3)).
-  { intros m3 h3 WZ0 WZ OZ X3 T3. eapply finish_wp; [exact WZ0|apply V|apply A3; exact G2|]. intros gl3 G3 O3. split; auto.
-    destruct (R_after a z (Mach gl h) (Mach gl3 h3) HR WZ OZ G3) as [R' F]; [exists m3; auto|congruence|eapply same_trans; eauto|].
+  { intros m3 h3 WZ0 WZ OZ X3 T3.
+    assert (CZ : counted z).
+    { refine (counted_adds a z vm p count (fun i => Data vm (x + i)) W CNT (proj1 V) ltac:(lia) F7 _ (eq_trans Z1 A1) _ _); [intros i w' _; reflexivity| |].
+      - intro q. unfold own. rewrite Z2. unfold nie.spec.call.page_add_zero.add_zero. cbn zeta. rewrite mapped_but by lia. now destruct (level =? LEVEL_PAGE).
+      - intro v. unfold z. rewrite measured_granules. unfold nie.spec.call.page_add_zero.add_zero. cbn zeta. rewrite mapped_but by lia. now destruct (level =? LEVEL_PAGE). }
+    eapply finish_wp; [exact WZ0|apply V|apply A3; exact G2|]. intros gl3 G3 O3. split; auto.
+    destruct (R_after a z (Mach gl h) (Mach gl3 h3) HR WZ OZ CZ G3) as [R' F]; [exists m3; auto|congruence|eapply same_trans; eauto|].
     split; auto. split; auto. cbn [glob]. eapply built_trans; [apply built_granules; exact O2|exact O3]. }
   w_bind. cbn [fst snd]. fold w. fold z. destruct (level =? LEVEL_PAGE) eqn:LP.
   - assert (E' : Donation.check_empty a vm 3 x count = NIE_OK) by exact E. unfold Donation.check_empty in E'. change (3 - 1) with 2 in E'.

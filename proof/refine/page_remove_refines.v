@@ -12,7 +12,8 @@ Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.stat
   nie.generated.state.stage2 nie.generated.state.checks nie.generated.call.page_remove.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Export page_remove_checks.
-Import ListNotations.
+From RecordUpdate Require Import RecordSet.
+Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
@@ -67,6 +68,22 @@ Proof. intros i I. eapply mid_wf with (n := count); eauto. apply mid_i. lia. Qed
 
 Lemma b_next : forall i, 0 <= i -> b (i + 1) = give vm (first + i) (b i).
 Proof. intros i I. unfold b. now rewrite each_next. Qed.
+
+Lemma spend_but : forall n, 0 <= n -> each n (spend vm x) a = a <| slots := slots (each n (spend vm x) a) |>.
+Proof.
+  intros n N. pattern n. apply natlike_ind; auto; [now destruct a|].
+  intros i I IH. replace (Z.succ i) with (i + 1) by lia. rewrite each_next by auto. rewrite IH. reflexivity.
+Qed.
+Lemma counted_i : Counting.counted a -> forall i, 0 <= i -> i <= count -> Counting.counted (b i).
+Proof.
+  intros CNT i I. pattern i. apply natlike_ind; auto.
+  - intros _. unfold b, b0. rewrite each_0, spend_but by lia. now apply (Counting.counted_same _ _ CNT).
+  - intros j J IH. replace (Z.succ j) with (j + 1) by lia. intro L. rewrite b_next by auto.
+    destruct (removed_owner _ _ _ _ _ W P (first + j)) as [RQ OQ]; [unfold back; lia|]. pose proof (mid_i j J) as M.
+    assert (OJ : own (b j) (first + j) = own a (first + j)) by (apply (m_own _ _ _ _ _ _ _ M); unfold back; lia).
+    apply (Counting.counted_gives (b j) (first + j) vm); [apply wf_i; lia|apply IH; lia|unfold in_ram in *; now rewrite (m_cfg _ _ _ _ _ _ _ M)|exact V|].
+    intro w. rewrite OJ. now destruct OQ as [-> | ->].
+Qed.
 
 Lemma table_t : in_ram a t = true /\ own a t = Table vm 3 (x / 512).
 Proof. destruct (wf_tab _ W _ _ _ _ T) as (_ & R & E). auto. Qed.
@@ -241,7 +258,7 @@ Theorem page_remove_refines : forall a s vm ipa count,
     R (snd (spec_page_remove vm ipa count a)) s' /\
     only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa count [W O G (m & X & TH) RAM ENG REGS] HV HI HC. cbn [glob hw] in *.
+  intros a [gl h] vm ipa count [W O G (m & X & TH) RAM ENG REGS N] HV HI HC. cbn [glob hw] in *.
   unfold call_page_remove. w_bind. eapply page_remove_check_wp; eauto. intros h1 X1. cbn beta.
   unfold spec_page_remove. destruct (spec_check a vm ipa count =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. cbn [fst snd]. split; auto. split; [|split; [apply only_refl|apply X1]].
@@ -290,4 +307,5 @@ Proof.
     + rewrite (f_ram _ _ F), RAM. unfold ram_of. now rewrite (m_cfg _ _ _ _ _ _ _ M).
     + rewrite (f_engine _ _ F), ENG. unfold engine_of. now rewrite (m_cfg _ _ _ _ _ _ _ M).
     + eapply registers_same; [eapply registers_frame; eauto| | | | |]; apply M.
+    + eapply counted_i; eauto; lia.
 Qed.

@@ -87,11 +87,11 @@ Theorem page_shared_add_refines : forall a s vm ipa pa count,
     R (snd (spec_page_shared_add vm ipa pa count a)) s' /\
     only_built (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa pa count HR HV HI HP HC. destruct HR as [W O G (m & X & TH) RAM ENG REGS] eqn:EHR. clear EHR. cbn [glob hw] in *.
+  intros a [gl h] vm ipa pa count HR HV HI HP HC. destruct HR as [W O G (m & X & TH) RAM ENG REGS CNT] eqn:EHR. clear EHR. cbn [glob hw] in *.
   unfold call_page_shared_add. w_bind. eapply page_shared_add_check_wp; eauto. intros h1 X1. cbn beta.
   unfold nie.spec.call.page_shared_add.page_shared_add. cbn zeta. destruct (spec_shared_check a vm ipa pa count =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. cbn [fst snd]. split; auto.
-      destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O G) as [R' F]; auto using same_refl.
+      destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O CNT G) as [R' F]; auto using same_refl.
       { exists m. auto. } split; auto. split; auto using built_refl. }
   apply Z.eqb_eq in E. unfold nie.spec.call.page_shared_add.page_shared_add_check in E. cbn zeta in E.
   destruct (vm_exists vm) eqn:E1; [|discriminate].
@@ -121,6 +121,10 @@ Proof.
   destruct (measured_parts vm w _ VZ) as (Z1 & Z2 & Z3 & Z4 & Z5). fold z in Z1, Z2, Z3, Z4, Z5.
   pose proof (linked_records _ _ _ _ _ _ L0 Z1 Z2 Z3 Z4 Z5) as L.
   assert (OZ : onto z) by (apply (onto_records _ _ (ON0 O) Z1 Z2 Z3 Z5)).
+  assert (CZ : counted z).
+  { refine (counted_adds a z vm p count (fun i => Shared vm (x + i)) W CNT (proj1 V) ltac:(lia) F7 _ (l_cfg L) _ _); [intros i w' _; reflexivity| |].
+    - intro q. unfold own. rewrite Z2, page_shared_add_preserves.shared_pages_but by auto. reflexivity.
+    - intro v. unfold z. rewrite measured_granules, page_shared_add_preserves.shared_pages_but by auto. reflexivity. }
   assert (PD : forall q, given p count q -> exists v y, own z q = Shared v y).
   { intros q Gq. exists vm, (x + (q - p)). unfold own. rewrite Z2, page_shared_add_preserves.shared_pages_but by auto.
     change (own (hand_over vm p count (fun i => Shared vm (x + i)) a) q = Shared vm (x + (q - p))). rewrite hand_over_at by lia. unfold given in Gq.
@@ -142,7 +146,7 @@ Proof.
     assert (GZ : globals_hold (shared_pages a vm x p count) gl2).
     { rewrite page_shared_add_preserves.shared_pages_but by auto. eapply globals_of; [exact G2| | | | | |]; reflexivity. }
     eapply finish_wp; [exact (linked_wf L0)|apply V|exact GZ|]. intros gl3 G3 O3. cbn [fst snd]. split; auto.
-    destruct (R_after a z (Mach gl h) (Mach gl3 h3) HR (linked_wf L) OZ G3) as [R' F];
+    destruct (R_after a z (Mach gl h) (Mach gl3 h3) HR (linked_wf L) OZ CZ G3) as [R' F];
       [exists m'; auto|exact (l_cfg L)|eapply same_trans; [exact (l_records L0)|exact Z5]|].
     split; [exact R'|]. split; [|exact F]. cbn [glob]. eapply built_trans; [apply built_granules; exact O2|exact O3].
 Qed.

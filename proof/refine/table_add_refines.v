@@ -28,11 +28,11 @@ Theorem table_add_refines : forall a s vm ipa level pa,
     R (snd (spec_table_add vm ipa level pa a)) s' /\
     only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa level pa HR HV HI HL HP. destruct HR as [W O G (m & X & TH) RAM ENG REGS] eqn:EHR. clear EHR. cbn [glob hw] in *.
+  intros a [gl h] vm ipa level pa HR HV HI HL HP. destruct HR as [W O G (m & X & TH) RAM ENG REGS CNT] eqn:EHR. clear EHR. cbn [glob hw] in *.
   unfold call_table_add. w_bind. eapply table_add_check_wp; eauto. intros h1 X1. cbn beta.
   unfold nie.spec.call.table_add.table_add. cbn zeta. destruct (spec_table_add_check a vm ipa level pa =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. cbn [fst snd]. split; auto.
-      destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O G) as [R' F]; auto using same_refl.
+      destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O CNT G) as [R' F]; auto using same_refl.
       { exists m. auto. } split; auto. split; auto using only_refl. }
   apply Z.eqb_eq in E. unfold nie.spec.call.table_add.table_add_check in E. cbn zeta in E.
   destruct (vm_exists vm) eqn:E1; [|discriminate].
@@ -75,26 +75,30 @@ Proof.
   eapply (donated_wp a h m W RAM ENG TH vm p 1 (proj1 V) (table_add_preserves.one_page p) F3 o GRANULE_TABLE vm (l + 1) key);
     [clear - KB; lia|intros i I; unfold o; cbn [owner_words]; f_equal; clear - I; lia|split; discriminate|exact G|exact X2|].
   intros gl3 m3 h3 G3 O3 X3 T3 Z3. destruct (enc_empty a W vm l key) as [_ EE]. rewrite EE.
-  assert (FIN : forall z m4 h4, wf z -> onto z -> cfg z = cfg a -> same_records a z -> globals_hold z gl3 ->
+  assert (FIN : forall z m4 h4, wf z -> onto z -> counted z -> cfg z = cfg a -> same_records a z -> globals_hold z gl3 ->
     world h (Aset z) (Aset z) m4 (now m4) h4 -> tables_hold z m4 ->
     NIE_OK = NIE_OK /\ R z (Mach gl3 h4) /\ only_granules gl gl3 /\ frame_of h h4).
-  { intros z m4 h4 WZ OZ CZ SZ GZ X4 T4. split; auto.
-    destruct (R_after a z (Mach gl h) (Mach gl3 h4) HR WZ OZ GZ) as [R' F]; [exists m4; auto|auto|auto|]. auto. }
+  { intros z m4 h4 WZ OZ NZ CZ SZ GZ X4 T4. split; auto.
+    destruct (R_after a z (Mach gl h) (Mach gl3 h4) HR WZ OZ NZ GZ) as [R' F]; [exists m4; auto|auto|auto|]. auto. }
   destruct (donated_parts a p 1 W (table_add_preserves.one_page p) F3 vm o ST) as (D1 & _ & D3 & _).
   assert (KC : cfg (Adding.kept p 1 a) = cfg a) by (exact (h_cfg (table_add_preserves.kept_one a p W HO))).
   assert (KR : same_records a (Adding.kept p 1 a)) by (exact (h_records (table_add_preserves.kept_one a p W HO))).
   assert (DR : same_records a (Donation.donate vm p 1 o a)) by (eapply same_trans; eauto).
+  assert (DN : counted (Donation.donate vm p 1 o a)).
+  { refine (counted_adds a _ vm p 1 o W CNT (proj1 V) ltac:(lia) F3 _ (eq_trans D1 KC) _ _); [intros i w' _; reflexivity|reflexivity|reflexivity]. }
   destruct (slot_at a vm l key) as [| |q|q|q|q] eqn:SK; try discriminate.
   - cbn [fst snd]. w_bind. w_bind. rewrite F1.
     eapply (new_table_wp a h gl3 vm l key p t W O RAM ENG V LK HO TT RT OT m3 h3 _ _ SK X3 T3 Z3).
-    intros m4 h4 WZ OZ X4 T4. go. refine (FIN _ m4 h4 WZ OZ _ _ _ X4 T4).
+    intros m4 h4 WZ OZ X4 T4. go. refine (FIN _ m4 h4 WZ OZ _ _ _ _ X4 T4).
+    + now apply (counted_same _ _ DN).
     + exact (eq_trans D1 KC).
     + eapply same_trans; [exact DR|now apply same_of_eq].
     + eapply globals_of; [exact G3| | | | | |]; reflexivity.
   - cbn [fst snd]. w_bind. w_bind. assert (L2 : l = 2) by (destruct (wf_blk _ W _ _ _ _ SK); auto).
     eapply (fill_wp a h gl3 vm l key p t W O RAM ENG V LK HO RT OT q SK m3 h3); [exact X3|exact T3|]. intros h4 X4. cbn beta. w_bind. rewrite F1.
     eapply (replace_wp a h gl3 vm l key p t W O RAM ENG V LK HO TT RT OT q L2 SK m3 h4); [exact X4|exact T3|].
-    intros m5 h5 WZ OZ X5 T5. go. refine (FIN _ m5 h5 WZ OZ _ _ _ X5 T5).
+    intros m5 h5 WZ OZ X5 T5. go. refine (FIN _ m5 h5 WZ OZ _ _ _ _ X5 T5).
+    + rewrite (table_add_preserves.split_but a vm l key p LK q). now apply (counted_same _ _ DN).
     + rewrite (table_add_preserves.split_but a vm l key p LK q). exact (eq_trans D1 KC).
     + rewrite (table_add_preserves.split_but a vm l key p LK q). eapply same_trans; [exact DR|now apply same_of_eq].
     + rewrite (table_add_preserves.split_but a vm l key p LK q). eapply globals_of; [exact G3| | | | | |]; reflexivity.

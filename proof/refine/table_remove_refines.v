@@ -138,7 +138,7 @@ Theorem table_remove_refines : forall a s vm ipa level,
     R (snd (spec_table_remove vm ipa level a)) s' /\
     only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa level [W O G (m & X & TH) RAM ENG REGS] HV HI HL. cbn [glob hw] in *.
+  intros a [gl h] vm ipa level [W O G (m & X & TH) RAM ENG REGS N] HV HI HL. cbn [glob hw] in *.
   unfold call_table_remove. w_bind. eapply table_remove_check_wp; eauto. intros h1 X1. cbn beta.
   unfold spec_table_remove. destruct (spec_table_remove_check a vm ipa level =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. cbn [fst snd]. split; auto. split; [|split; [apply only_refl|apply X1]].
@@ -174,6 +174,9 @@ Proof.
   eapply R_ends with (h0 := h) (m := m'); eauto.
   - eapply last_wf with (a := a) (b := b); eauto; reflexivity.
   - eapply last_onto with (a := a) (b := b); eauto; reflexivity.
+  - destruct (wf_tab _ W _ _ _ _ T) as (_ & RT' & OT). refine (counted_back a (give vm t b) t vm (wf_c _ W) N CF RT' V' _ _ _); [intro w; now rewrite OT| |].
+    + intro p. rewrite C3. now rewrite (o_own _ _ _ _ _ B).
+    + intro w. unfold give. rewrite add_granules_vm. change (vm_at (set_own t Host b)) with (vm_at b). rewrite !(o_vm _ _ _ _ _ B). now destruct (w =? vm).
   - rewrite RAM. unfold ram_of. change (cfg (give vm t b)) with (cfg b). now rewrite CF.
   - rewrite ENG. unfold engine_of. change (cfg (give vm t b)) with (cfg b). now rewrite CF.
   - pose proof (same_trans _ _ _ (o_records _ _ _ _ _ B) C1) as S.

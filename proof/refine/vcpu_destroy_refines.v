@@ -143,6 +143,17 @@ Qed.
 Lemma end_onto : onto c.
 Proof. apply onto_parts with b; auto using end_map. now apply without_both_onto. Qed.
 
+Lemma end_counted : counted a -> counted c.
+Proof.
+  intro N. destruct (u_some _ (wf_u _ W) vm u V U SOME) as (_ & _ & _ & R1 & O1 & R2 & O2). fold ctx in R1, O1. fold run in R2, O2.
+  apply counted_same with (gives vm run (gives vm ctx a)); auto.
+  - apply counted_gives; auto; [destruct (wf_c _ W); now constructor| |].
+    + apply counted_gives; auto; [apply W|]. intro w. now rewrite O1.
+    + intro w. rewrite gives_own. destruct (Z.eqb_spec run ctx) as [E|]; [congruence|]. now rewrite O2.
+  - intro v. transitivity (granules (if v =? vm then vm_at (gives vm run (gives vm ctx a)) vm <| created ::= fun n => n - 1 |> else vm_at (gives vm run (gives vm ctx a)) v));
+      [f_equal; exact (Map.get_set _ (vms (gives vm run (gives vm ctx a))) vm _ v)|]. now destruct (Z.eqb_spec v vm) as [->|].
+Qed.
+
 Lemma end_tables : forall m, tables_hold b m -> tables_hold c m.
 Proof.
   intros m T. constructor; [exact (t_vm _ _ T)|exact (t_1 _ _ T)|exact (t_2 _ _ T)|exact (t_3 _ _ T)|exact (t_saved _ _ T)].
@@ -166,7 +177,7 @@ Theorem vcpu_destroy_refines : forall a s vm u, R a s -> 0 <= vm < 2 ^ 64 -> 0 <
   wp (call_vcpu_destroy vm u) (fun r s' => r = fst (spec_vcpu_destroy vm u a) /\ R (snd (spec_vcpu_destroy vm u a)) s' /\
     only_destroyed vm u (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm u HR HV HU. pose proof HR as [W O G (m & X & T) RAM ENG REGS]. cbn [glob hw] in *.
+  intros a [gl h] vm u HR HV HU. pose proof HR as [W O G (m & X & T) RAM ENG REGS CNT]. cbn [glob hw] in *.
   unfold call_vcpu_destroy. w_bind. w_known vcpu_destroy_check_run; eauto. unfold nie.spec.call.vcpu_destroy.vcpu_destroy.
   destruct (spec_vcpu_destroy_check a vm u =? NIE_OK) eqn:E; cbn [negb]; [|go; cbn [fst snd glob hw]; split; [auto|split; [exact HR|split; [apply od_refl|now constructor]]]].
   apply Z.eqb_eq in E. unfold nie.spec.call.vcpu_destroy.vcpu_destroy_check in E.
@@ -251,7 +262,7 @@ Proof.
   split; [reflexivity|]. split; [|split; [|exact (w_frame _ _ _ _ _ _ X2)]].
   - assert (CW : wf (cleared vm u a2)) by now apply (end_wf a vm u).
     assert (CO : onto (cleared vm u a2)) by now apply (end_onto a vm u).
-    apply R_ends with (h0 := h) (m := m1); [exact CW|exact CO|now apply stored_globals| | |exact RAM|exact ENG|].
+    apply R_ends with (h0 := h) (m := m1); [exact CW|exact CO|now apply (end_counted a vm u)|now apply stored_globals| | |exact RAM|exact ENG|].
     + eapply world_same; [|exact X2]. exact (same_map_Aset _ _ (end_map a vm u V U)).
     + now apply (end_tables a vm u).
     + eapply registers_same; [exact REGS|reflexivity|reflexivity|reflexivity|reflexivity|]. intro v.

@@ -55,8 +55,8 @@ Qed.
 Lemma R_set_x : forall a gl h c i w, R a (Mach gl h) -> 0 <= c < NIE_MAX_CPUS -> 0 <= i < 31 ->
   R (set_x c i w a) (Mach (put1 cpus_x (c * 31 + i) w gl) h).
 Proof.
-  intros a gl h c i w [W O G (m & X & T) RAM ENG REGS] C I. cbn [glob hw] in *.
-  destruct (set_x_sound c i w a) as [W' O']; [now split|].
+  intros a gl h c i w [W O G (m & X & T) RAM ENG REGS CNT] C I. cbn [glob hw] in *.
+  destruct (set_x_sound c i w a) as [W' O' CNT']; [now split|].
   apply R_ends with (h0 := h) (m := m); auto using set_x_tables.
   - assert (F : forall g j, g <> cpus_x -> at1 g (put1 cpus_x (c * 31 + i) w gl) j = at1 g gl j).
     { intros g j N. rewrite at_put by reflexivity. now destruct (gvar_dec g cpus_x). }

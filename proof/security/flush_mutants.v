@@ -57,7 +57,7 @@ Definition w_walking : mach globals Machine.hw :=
 
 Lemma witness_walking : Relation.R w_a w_walking.
 Proof.
-  destruct witness as [W O G (m & X & T) RAM ENG REGS]. constructor; auto.
+  destruct witness as [W O G (m & X & T) RAM ENG REGS N]. constructor; auto.
   2: { destruct REGS. now constructor. }
   exists m. split; auto. destruct X. constructor; auto. now constructor.
 Qed.

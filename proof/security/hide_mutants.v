@@ -35,7 +35,7 @@ Definition w_host_walks : mach globals Machine.hw :=
 
 Lemma witness_host_walks : Relation.R w_a w_host_walks.
 Proof.
-  destruct witness as [W O G (m & X & T) RAM ENG REGS]. constructor; auto.
+  destruct witness as [W O G (m & X & T) RAM ENG REGS N]. constructor; auto.
   2: { destruct REGS. now constructor. }
   exists m. split; auto. destruct X. constructor; auto. now constructor.
 Qed.

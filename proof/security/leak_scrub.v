@@ -95,7 +95,7 @@ Qed.
 
 Theorem starts_are_related : forall x, R the_state (Mach the_globals (hw_with x)).
 Proof.
-  intro x. constructor; try reflexivity; [exact the_wf|exact the_onto|exact the_globals_hold| |exact (registers_with x)].
+  intro x. constructor; try reflexivity; [exact the_wf|exact the_onto|exact the_globals_hold| |exact (registers_with x)|exact the_counted].
   exists (Map.get (memory_with x)). split; [|exact (tables_with x)]. pose proof (Aset_closed _ the_wf _ (tables_with x)) as C.
   constructor; cbn [C_store.hw].
   - intros e [].
@@ -116,7 +116,7 @@ Qed.
 
 Lemma on_map : forall x v l k d, avail (hw_with x) v l k d -> Aset the_state v l k d.
 Proof.
-  intros x v l k d H. destruct (starts_are_related x) as [_ _ _ (m & W & _) _ _ _].
+  intros x v l k d H. destruct (starts_are_related x) as [_ _ _ (m & W & _) _ _ _ _].
   exact (avail_sub _ _ _ _ _ _ _ _ _ _ W H).
 Qed.
 

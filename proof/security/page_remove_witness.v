@@ -260,6 +260,12 @@ Proof.
   - intros v c V C. rewrite lasts_are. exact (Map.get_const _ 0 _).
 Qed.
 
+Lemma the_counted : Counting.counted the_state.
+Proof.
+  intros v V. unfold NIE_MAX_VMS in V. apply Z.eqb_eq.
+  apply (each_of (fun v => granules (vm_at the_state v) =? Counting.pages_of the_state v) 0 64); [vm_compute; reflexivity|lia].
+Qed.
+
 Definition words_ok (p : Z) (f : Z -> Z) : bool :=
   forallb (fun i => Map.get the_memory (p * 512 + i) =? f i) (map (fun i => 0 + Z.of_nat i) (seq 0 512)).
 Lemma words_are : forall p f, words_ok p f = true -> forall i, is_word i = true -> Map.get the_memory (p * 512 + i) = f i.
@@ -313,7 +319,7 @@ Qed.
 (* Whatever the others are going to do. *)
 Theorem the_machine_is_related : forall acts, R the_state (the_machine acts).
 Proof.
-  intro acts. constructor; try reflexivity; [exact the_wf|exact the_onto|exact the_globals_hold| |exact (the_registers_hold acts)].
+  intro acts. constructor; try reflexivity; [exact the_wf|exact the_onto|exact the_globals_hold| |exact (the_registers_hold acts)|exact the_counted].
   exists (Map.get the_memory). split; [|exact the_tables]. pose proof (Aset_closed _ the_wf _ the_tables) as C.
   constructor; cbn [hw the_machine].
   - intros e [].

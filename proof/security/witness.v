@@ -205,6 +205,13 @@ Proof.
   - rewrite w_vcpu_at. cbn. unfold NIE_MAX_VMS, NIE_MAX_VCPUS. repeat split; try lia. discriminate.
 Qed.
 
+Lemma w_counted : Counting.counted w_a.
+Proof.
+  assert (C : forallb (fun v => granules (vm_at w_a v) =? Counting.pages_of w_a v) (map Z.of_nat (seq 0 64)) = true) by (vm_compute; reflexivity).
+  intros v V. unfold NIE_MAX_VMS in V. apply Z.eqb_eq. rewrite forallb_forall in C. apply C. apply in_map_iff.
+  exists (Z.to_nat v). split; [lia|]. apply in_seq. lia.
+Qed.
+
 Lemma w_globals : globals_hold w_a w_gl.
 Proof.
   constructor.
@@ -324,7 +331,7 @@ Qed.
 Theorem witness : R w_a w_s.
 Proof.
   pose proof (Aset_closed _ w_wf _ w_tables) as C.
-  constructor; auto using w_wf, w_onto, w_globals, w_registers.
+  constructor; auto using w_wf, w_onto, w_globals, w_registers, w_counted.
   exists (Map.get w_mem). split; [|exact w_tables]. constructor; auto.
   - intros e [<-|[]]. right. exists 0. cbn. unfold NIE_MAX_VMS. split; [auto|]. split; [lia|]. right. split; [lia|]. rewrite w_slot. auto.
   - intros e [<-|[]] _. right. exists 0. cbn. unfold NIE_MAX_VMS. split; [auto|]. split; [lia|]. right. split; [lia|]. rewrite w_slot. auto.
