@@ -184,8 +184,26 @@ static bool is_own(uint64_t pa, uint64_t count)
 	return pa < (uint64_t)bss_end && pa + bytes > (uint64_t)image_start;
 }
 
+/*
+ * The programs, whole, in a page of this CPU's share, where no other CPU writes: not a copy of which somebody made a part.
+ * A worker that lost an instruction finds its own secrets wrong.
+ */
+static bool is_program(struct worker *w, uint64_t pa)
+{
+	uint64_t word, from = (uint64_t)guest_start;
+
+	if (pa % PAGE != 0 || pa < ARENA + BLOCKS * MIB2 || pa + GUEST_BYTES > RECORDS ||
+	    (pa - ARENA) / (64 * PAGE) % CPUS != w->cpu)
+		return false;
+	for (uint64_t i = 0; i < GUEST_BYTES; i += 8) {
+		if (try_load(pa + i, &word) != 0 || word != load(from + i))
+			return false;
+	}
+	return true;
+}
+
 /* Something may come to this place of a worker's window only as the worker knows it. */
-static bool confuses_worker(uint64_t function, const uint64_t a[6])
+static bool confuses_worker(struct worker *w, uint64_t function, const uint64_t a[6])
 {
 	uint64_t code_end = WINDOW + GUEST_BYTES;
 
@@ -195,9 +213,10 @@ static bool confuses_worker(uint64_t function, const uint64_t a[6])
 		return a[4] == WINDOW ? (a[5] & 0xffffffff) !=
 						(uint64_t)guest_worker - (uint64_t)guest_start
 				      : a[4] < code_end && a[4] > WINDOW;
+	if (function == NIE_PAGE_ADD && a[1] == WINDOW && a[3] == GUEST_BYTES / PAGE)
+		return !is_program(w, a[2]);
 	if (function == NIE_PAGE_ADD)
-		return !(a[1] == WINDOW && a[3] == GUEST_BYTES / PAGE) &&
-		       (a[1] < code_end || a[1] + a[3] * PAGE > WINDOW + CHECKED * PAGE);
+		return (a[1] < code_end || a[1] + a[3] * PAGE > WINDOW + CHECKED * PAGE);
 	return false;
 }
 
@@ -208,7 +227,7 @@ static bool hurts_victim(uint64_t function, const uint64_t a[6])
 	return function == NIE_PAGE_REMOVE && a[1] < WINDOW + CHECKED * PAGE;
 }
 
-bool permitted(uint64_t function, const uint64_t a[6])
+bool permitted(struct worker *w, uint64_t function, const uint64_t a[6])
 {
 	uint64_t f = (function & 0xffffffff);
 
@@ -228,5 +247,5 @@ bool permitted(uint64_t function, const uint64_t a[6])
 	/* Only there is a record whose words somebody may still be writing. */
 	if (f == NIE_VCPU_CREATE && a[3] < RECORDS && a[3] >= ARENA)
 		return false;
-	return a[0] >= WORKERS || !confuses_worker(f, a);
+	return a[0] >= WORKERS || !confuses_worker(w, f, a);
 }

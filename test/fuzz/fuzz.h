@@ -76,7 +76,7 @@ uint64_t pick_vm(struct worker *w);
 uint64_t pick_free_page(struct worker *w);
 uint64_t pick_argument(struct worker *w, uint64_t function, uint32_t i);
 /* What must not be asked, since the host would saw off its own branch or make a worker's check meaningless. */
-bool permitted(uint64_t function, const uint64_t a[6]);
+bool permitted(struct worker *w, uint64_t function, const uint64_t a[6]);
 
 /* model.c: who owns what, as a sum over the calls that succeeded. */
 enum owner { OWN_HOST, OWN_ROOT, OWN_TABLE, OWN_CONTEXT, OWN_DATA, OWN_SHARED, OWN_RUN, OWN_END };

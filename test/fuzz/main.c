@@ -50,7 +50,7 @@ struct answer make_call(struct worker *w, const struct call *c)
 /* VCPU_RUN goes by another way: the CPU is away as long as the VM runs. */
 static void issue(struct worker *w, struct call c)
 {
-	if (!permitted(c.function, c.a))
+	if (!permitted(w, c.function, c.a))
 		return;
 	if ((c.function & 0xffffffff) == NIE_VCPU_RUN)
 		run_vcpu(w, c.a[0], c.a[1]);

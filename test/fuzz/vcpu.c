@@ -126,6 +126,9 @@ static void judge(struct worker *w, uint64_t i, uint64_t k, uint64_t record, uin
 		if (try_load(record + 8 * n, &out[n]) != 0)
 			return;
 	}
+	/* Whoever noted this record may have been long at it: the page is another vCPU's by now. */
+	if (owners[(record - RAM) / PAGE] != TAG(OWN_RUN, i, k))
+		return;
 	/* Last: all of it was read before anybody else began. */
 	if (__atomic_load_n(&epochs[i][k].begun, __ATOMIC_SEQ_CST) != begun)
 		return;
