@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A QEMU plugin that counts instructions by exception level between markers.
- * -plugin count.so,out=FILE [,profile=ROW]
+ * -plugin count.so,out=FILE [,profile=ROW] [,life=START:END]
  *
  * A marker is a hint that the architecture leaves unallocated, so a CPU takes it for a NOP [ArmARM, C6.2.139]: HINT #(64 + 2 *
  * row) begins a sample of a row, HINT #(65 + 2 * row) ends it; markers are not counted. FILE gets a line a sample:
  * row, instructions at EL0, EL1, EL2, EL1 at low addresses (those of all CPUs), then those of each stay at EL2 that an ERET ended.
+ * With life= it gets in their place what life.h says.
  * With profile=ROW it also gets `pc EL ADDRESS COUNT`: how often each address ran inside that row's samples.
  *
  * The exception level is a property of a translated block: QEMU never shares a block between two, so it is
  * read when the block is translated. Counts are summed over CPUs.
  */
+#include "life.h"
 #include "plugin.h"
 
 #include <stdio.h>
@@ -51,7 +53,7 @@ static uint64_t stay_begin, stay[STAYS];
 static unsigned int stays;
 static struct place *places[1 << 16];
 
-static uint64_t now(unsigned int level)
+uint64_t count_now(unsigned int level)
 {
 	return counted[level] + qemu_plugin_u64_sum(counter[level]);
 }
@@ -79,10 +81,10 @@ static void count(struct qemu_plugin_insn *insn, unsigned int level)
 /* Executed at EL2: what follows is below. */
 static void left_el2(unsigned int cpu, void *data)
 {
-	uint64_t at = now(2);
+	uint64_t at = count_now(2);
 
 	(void)cpu, (void)data;
-	if (open_row < 0)
+	if (open_row < 0 || life_on())
 		return;
 	if (stays < STAYS)
 		stay[stays++] = at - stay_begin;
@@ -93,10 +95,11 @@ static void sample_begin(unsigned int cpu, void *data)
 {
 	(void)cpu;
 	for (unsigned int l = 0; l < LEVELS; l++)
-		begin.at[l] = now(l);
+		begin.at[l] = count_now(l);
 	open_row = (int)(intptr_t)data;
 	stay_begin = begin.at[2];
 	stays = 0;
+	life_begin();
 }
 
 /* `data`: row * LEVELS + the level of the marker, which is counted and must not be. */
@@ -110,7 +113,9 @@ static void sample_end(unsigned int cpu, void *data)
 		return;
 	fprintf(out, "%d", row);
 	for (unsigned int l = 0; l < LEVELS; l++)
-		fprintf(out, "\t%llu", (unsigned long long)(now(l) - begin.at[l] - (l == level)));
+		fprintf(out, "\t%llu",
+			(unsigned long long)(count_now(l) - begin.at[l] - (l == level)));
+	life_print(out);
 	for (unsigned int s = 0; s < stays; s++)
 		fprintf(out, "\t%llu", (unsigned long long)stay[s]);
 	fprintf(out, "\n");
@@ -171,6 +176,7 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 			qemu_plugin_register_vcpu_insn_exec_cb(
 				insn, passed, PLUGIN_NO_REGS,
 				place_of(qemu_plugin_insn_vaddr(insn), level));
+		life_translated(insn, level, code == ERET);
 		if (code == ERET && level == 2)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, left_el2, PLUGIN_NO_REGS,
 							       NULL);
@@ -196,9 +202,10 @@ static void cpu_made(plugin_id id, unsigned int cpu)
 	for (unsigned int i = 0; i < all->len; i++) {
 		if (strcmp(r[i].name, "cpsr") == 0)
 			pstate = r[i].handle;
+		life_register(r[i].name, r[i].handle);
 	}
-	if (pstate == NULL) {
-		fprintf(stderr, "count.so: this machine has no register cpsr\n");
+	if (pstate == NULL || !life_ready()) {
+		fprintf(stderr, "count.so: QEMU does not show cpsr, HCR_EL2 or VTTBR_EL2\n");
 		exit(2);
 	}
 }
@@ -206,9 +213,9 @@ static void cpu_made(plugin_id id, unsigned int cpu)
 static void ended(plugin_id id, void *data)
 {
 	(void)id, (void)data;
-	fprintf(out, "all\t%llu\t%llu\t%llu\t%llu\n", (unsigned long long)now(0),
-		(unsigned long long)now(1), (unsigned long long)now(2),
-		(unsigned long long)now(EL1_LOW));
+	fprintf(out, "all\t%llu\t%llu\t%llu\t%llu\n", (unsigned long long)count_now(0),
+		(unsigned long long)count_now(1), (unsigned long long)count_now(2),
+		(unsigned long long)count_now(EL1_LOW));
 	for (unsigned int i = 0; i < 1 << 16; i++) {
 		for (struct place *p = places[i]; p != NULL; p = p->next) {
 			if (p->count != 0)
@@ -231,6 +238,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
 			out = fopen(argv[i] + 4, "w");
 		if (strncmp(argv[i], "profile=", 8) == 0)
 			profile_row = atoi(argv[i] + 8);
+		life_option(argv[i]);
 	}
 	if (out == NULL) {
 		fprintf(stderr, "count.so: out=FILE is missing, or FILE cannot be written\n");

@@ -3,6 +3,8 @@
  * The least monitor for KVM that runs any_guest.S: kvm VCPUS IMAGE [protected]. Memory is there before the guest
  * starts (but for a protected one, whose pages KVM takes as they are touched), reads of devices give 0.
  */
+#include "rows.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -25,7 +27,8 @@ enum {
 };
 #define PROTECTED (1UL << 31) /* type of a VM that the host cannot read, kernels from 6.18 on */
 
-static int kvm, vm, vcpu[VCPUS_MAX];
+static int kvm, vm, gic, vcpu[VCPUS_MAX];
+static size_t run_bytes;
 static struct kvm_run *run[VCPUS_MAX];
 
 static int must(const char *what, int result)
@@ -80,25 +83,44 @@ static void make_gic(void)
 	struct kvm_create_device device = { .type = KVM_DEV_TYPE_ARM_VGIC_V3 };
 
 	must("GICv3", ioctl(vm, KVM_CREATE_DEVICE, &device));
-	gic_attribute((int)device.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, GICD);
-	gic_attribute((int)device.fd, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST,
-		      GICR);
-	gic_attribute((int)device.fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, 0);
+	gic = (int)device.fd;
+	gic_attribute(gic, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, GICD);
+	gic_attribute(gic, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST, GICR);
+	gic_attribute(gic, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, 0);
 }
 
 static void make_vcpu(int i)
 {
 	struct kvm_vcpu_init init;
-	int size = must("mmap size", ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
 
+	run_bytes = (size_t)must("mmap size", ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
 	vcpu[i] = must("KVM_CREATE_VCPU", ioctl(vm, KVM_CREATE_VCPU, i));
-	run[i] = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu[i], 0);
+	run[i] = mmap(NULL, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu[i], 0);
 	must("target", ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init));
 	memset(init.features, 0, sizeof(init.features));
 	init.features[0] = 1 << KVM_ARM_VCPU_PSCI_0_2 | (i != 0) << KVM_ARM_VCPU_POWER_OFF;
 	must("KVM_ARM_VCPU_INIT", ioctl(vcpu[i], KVM_ARM_VCPU_INIT, &init));
 	if (i == 0)
 		set_register(vcpu[i], offsetof(struct kvm_regs, regs.pc), RAM);
+}
+
+#define HINT(n)    __asm__ volatile("hint #%0" : : "i"(n) : "memory")
+#define BEGIN(row) HINT(64 + 2 * (row))
+#define END(row)   HINT(65 + 2 * (row))
+
+/* A VM of one vCPU ends with the last of its descriptors, and KVM takes its memory back. */
+static _Noreturn void end(void)
+{
+	if (run[1] == NULL) {
+		BEGIN(ROW_RECLAIM);
+		munmap(run[0], run_bytes);
+		close(vcpu[0]);
+		close(gic);
+		close(vm);
+		END(ROW_RECLAIM);
+	}
+	printf("kvm: the guest is done\n");
+	exit(0);
 }
 
 static void *serve(void *index)
@@ -113,8 +135,7 @@ static void *serve(void *index)
 			memset(run[i]->mmio.data, 0, sizeof(run[i]->mmio.data));
 			break;
 		case KVM_EXIT_SYSTEM_EVENT:
-			printf("kvm: the guest is done\n");
-			exit(0);
+			end();
 		default:
 			fprintf(stderr, "kvm: exit %u\n", run[i]->exit_reason);
 			exit(1);

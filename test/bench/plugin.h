@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What count.c uses of QEMU's plugin interface, version 4 (QEMU 9.2 and 10.0), and of GLib. Debian packages no
+ * What count.c and life.c use of QEMU's plugin interface, version 4 (QEMU 9.2 and 10.0), and of GLib. Debian packages no
  * header for the first; of the second only two structures are needed. [QEMU, docs/devel/tcg-plugins.rst]
  */
 #ifndef NIE_BENCH_PLUGIN_H
@@ -34,7 +34,7 @@ typedef struct {
 	unsigned int len;
 } g_array;
 
-enum plugin_flags { PLUGIN_NO_REGS = 0 };
+enum plugin_flags { PLUGIN_NO_REGS = 0, PLUGIN_READ_REGS = 1 };
 enum plugin_op { PLUGIN_ADD_U64 = 0 };
 
 typedef void plugin_tb_cb(plugin_id id, struct qemu_plugin_tb *tb);

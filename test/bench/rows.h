@@ -21,6 +21,10 @@
 #define ROW_GUEST_SGI    19
 #define ROW_GUEST_PAGE   20
 
+/* Marked by a program of the host. */
+#define ROW_LIFE    21 /* of a Linux VM */
+#define ROW_RECLAIM 22 /* KVM takes back what any_guest.S touched */
+
 #define SAMPLES 4096
 
 #endif

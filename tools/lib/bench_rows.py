@@ -27,6 +27,14 @@ GUEST = {
     "ROW_GUEST_GIC": ("VM reads GICD_TYPER, served by the host's kernel", 1400),
     "ROW_GUEST_DEVICE": ("VM reads a device register, served in user space", 4500),
 }
+# Where a Linux VM lives and dies; 6.12's protected mode kills its init (an undefined instruction, -cpu max), and a VM that
+# the host cannot read says nothing there.
+LIVES = {
+    "nie": ("life-nie", "6.12", ""),
+    "KVM VHE": ("life-kvm", "6.12", ""),
+    "KVM nVHE": ("life-kvm", "6.12", "kvm-arm.mode=nvhe"),
+    "protected KVM, ordinary VM, newest": ("life-kvm", "new", "kvm-arm.mode=protected"),
+}
 TRIAL_PEERS = {
     "ROW_GUEST_CALL": {"Bao": 202},
     "ROW_HOST_NULL": {"Bao, refused call": 149, "KVM's own EL2, smallest call": 150},
@@ -94,6 +102,16 @@ def sgi_rows(system):
     got = measure.linux(re.sub(r"\W+", "-", system) + "-2", how, kernel=kernel, mode=mode, cpus=2)
     row = got[N["ROW_GUEST_SGI"]]
     return dict(row.mode, samples=row.count)
+
+
+def life_row(system):
+    """Instructions of a Linux VM's whole life: {"el2", "host": its kernel's, "hash", "vm": the VM's own kernel's}."""
+    how, kernel, mode = LIVES[system]
+    got = measure.life("life-" + re.sub(r"\W+", "-", system), how, kernel, mode)[N["ROW_LIFE"]]
+    if got.count != 1:
+        raise measure.Failed(f"a life on {system} left {got.count} samples, not one")
+    _, el1, el2, _, hashed, _, own = next(iter(got.samples))
+    return {"el2": el2 - hashed, "host": el1 - own, "hash": hashed, "vm": own}
 
 
 def engine_pages(memory):

@@ -10,6 +10,7 @@ MARK = b"nie-test-name:"
 # The same sequence in every run: virtual time is the number of instructions.
 REPEATABLE = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1",
               "-rtc", "base=2026-01-01,clock=vm"]
+ENGINE_BASE = 0x40200000  # where QEMU loads an Image
 LEVELS = ("el0", "el1", "el2", "low")  # low: EL1 at low addresses, the bare-metal guest's own
 
 
@@ -76,10 +77,11 @@ def pack(name, cpu, cpus, memory, kernel, initrd, append="", test=None):
     return ["-kernel", image]
 
 
-def run(name, arguments, verdict, seconds=900, profile=None):
+def run(name, arguments, verdict, seconds=900, profile=None, life=None):
     """{row: Row} of one boot; Failed unless the console has the line `verdict`."""
     samples, log = f"{OUT}/{name}.samples", f"{OUT}/{name}.log"
-    plugin = f"{OUT}/count.so,out={samples}" + (f",profile={profile}" if profile is not None else "")
+    plugin = f"{OUT}/count.so,out={samples}" + (f",profile={profile}" if profile is not None else "") + (
+        f",life={life}" if life else "")
     try:
         subprocess.run(["qemu-system-aarch64", *arguments, *REPEATABLE, "-plugin", plugin, "-serial", f"file:{log}",
                         "-monitor", "none"], timeout=seconds, check=True, capture_output=True, text=True)
@@ -125,6 +127,21 @@ def linux(name, how, cpu="max", cpus=1, kernel="6.12", mode="", seconds=900, pro
     return run(name, machine(cpu, cpus, 512) + boot, "bench: ended with status 0", seconds, profile)
 
 
+def life(name, how, kernel="6.12", mode="", seconds=1500):
+    """(sample of ROW_LIFE, hash apart) of a Linux VM under Linux: how = life-nie, life-kvm or life-protected."""
+    sh("make", "-s", "-C", "test/bench", "monitor")
+    sh("tools/initramfs", f"{OUT}/vm.cpio", "test/bench/vm.spec")
+    sh("tools/initramfs", f"{OUT}/life.cpio", "test/bench/host.spec", "test/bench/life.spec")
+    start, end = (ENGINE_BASE + at for at in extent("sha256_block"))
+    append = f"console=ttyAMA0 quiet nokaslr randomize_kstack_offset=off bench={how} {mode}".strip()
+    image = f"{ROOT}/build/kernel/Image-{kernel}"
+    if how == "life-nie":
+        boot = pack(name, "max", 1, 1024, image, f"{OUT}/life.cpio", append)
+    else:
+        boot = ["-kernel", image, "-initrd", f"{OUT}/life.cpio", "-append", append]
+    return run(name, machine("max", 1, 1024) + boot, "bench: ended with status 0", seconds, life=f"{start:x}:{end:x}")
+
+
 def xen(name):
     """any_guest.S as the first domain of Xen."""
     tree, guest, at = f"{OUT}/{name}.dtb", f"{OUT}/guest.img", 0x50000000
@@ -139,15 +156,26 @@ def xen(name):
     return run(name, arguments + boot, "(XEN) Hardware Dom0 halted: halting machine")
 
 
+def functions():
+    """[(offset in the engine, name)] of its code, in order."""
+    text = sh("llvm-nm-19", "-n", "build/engine/engine.elf")
+    return [(int(p[0], 16), p[2]) for p in (line.split() for line in text.splitlines()) if p[1:2] in (["t"], ["T"])]
+
+
+def extent(function):
+    """Where it begins and where the next one does."""
+    names = functions()
+    at = [name for _, name in names].index(function)
+    return names[at][0], names[at + 1][0]
+
+
 def hot_functions(samples, count):
     """[(function of the engine, instructions a sample)], most first, of a run with a profile."""
-    base, found = 0x40200000, collections.Counter()
-    text = sh("llvm-nm-19", "-n", "build/engine/engine.elf")
-    names = [(int(p[0], 16), p[2]) for p in (line.split() for line in text.splitlines()) if p[1:2] in (["t"], ["T"])]
+    found, names = collections.Counter(), functions()
     with open(samples, encoding="utf-8") as lines:
         for line in lines:
             first, *rest = line.split()
             if first == "pc" and rest[0] == "2":
-                at = int(rest[1], 16) - base
+                at = int(rest[1], 16) - ENGINE_BASE
                 found[[name for start, name in names if start <= at][-1]] += int(rest[2])
     return [(name, n / count) for name, n in found.most_common()]
