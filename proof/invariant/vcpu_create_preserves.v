@@ -8,6 +8,7 @@ From nie.spec Require Import State.
 From nie.spec Require Donation.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning Hidden Linked Adding trap_steps.
+From nie.proof.invariant Require Counting.
 Import RecordSetNotations.
 Open Scope Z_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
@@ -168,6 +169,32 @@ Proof.
   - intros v V'. destruct (born_fields v) as (-> & -> & _). intro F. destruct (wf_root _ WK v V' F) as [R E]. split; auto. apply born_keeps; auto; discriminate.
   - exact born_vms.
   - exact born_vcpus.
+Qed.
+
+Lemma one_page : forall c x o, in_ram c x = true -> own c x = Host -> wf_cfg c -> Counting.counted c -> (forall w', Counting.names o w' = (vm =? w')) ->
+  Counting.counted (hand_over vm x 1 (fun _ => o) c).
+Proof.
+  intros c x o R E WC N NA.
+  assert (OW : forall y, own (hand_over vm x 1 (fun _ => o) c) y = if y =? x then o else own c y).
+  { intro y. transitivity (Map.get (Map.set (owners c) (x + 0) o) y); [reflexivity|]. rewrite Z.add_0_r. exact (Map.get_set _ (owners c) x o y). }
+  apply Counting.counted_donate with c x 1 vm; auto; try lia.
+  - intros i I. replace (x + i) with x by lia. auto.
+  - intros i w' I. rewrite OW. replace (x + i =? x) with true by lia. apply NA.
+  - intros y Y. rewrite OW. now replace (y =? x) with false by lia.
+  - intro w'. transitivity (granules (if w' =? vm then vm_at c vm <| granules ::= fun g => (g + 1) mod 2 ^ 64 |> else vm_at c w'));
+      [f_equal; exact (Map.get_set _ (vms c) vm _ w')|]. now destruct (w' =? vm).
+Qed.
+Lemma born_counted : Counting.counted a -> Counting.counted b.
+Proof.
+  intro N. set (d := Donation.donate vm p 1 (fun _ => Vcpu vm u) a).
+  assert (Nd : Counting.counted d).
+  { apply Counting.counted_same with (hand_over vm p 1 (fun _ => Vcpu vm u) a); auto. destruct HP. apply one_page; auto. apply W. }
+  assert (Nh : Counting.counted handed).
+  { apply one_page; auto; [apply HQ| |destruct (wf_c _ W); now constructor].
+    transitivity (Map.get (Map.set (owners a) (p + 0) (Vcpu vm u)) q); [reflexivity|]. rewrite get_set_other by lia. apply HQ. }
+  apply Counting.counted_same with handed; auto. intro v. rewrite born_vm. destruct (Z.eqb_spec v vm) as [->|D]; [reflexivity|].
+  assert (E : exists r r', vms handed = Map.set (Map.set (vms a) vm r) vm r') by (do 2 eexists; reflexivity).
+  destruct E as (r & r' & E). unfold vm_at. rewrite E. now rewrite !get_set_other by auto.
 Qed.
 
 Lemma born_onto : onto b.

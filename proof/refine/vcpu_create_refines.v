@@ -190,11 +190,11 @@ Qed.
 End Reset.
 
 (* A call ends with a record in the build log. *)
-Lemma measured_ends : forall z vm words gl h0 h m, wf z -> onto z -> vm_state (vm_at z vm) = NIE_VM_BUILDING ->
+Lemma measured_ends : forall z vm words gl h0 h m, wf z -> onto z -> counted z -> vm_state (vm_at z vm) = NIE_VM_BUILDING ->
   globals_hold (Donation.measured vm words z) gl -> world h0 (Aset z) (Aset z) m (now m) h -> tables_hold z m ->
   ram h0 = ram_of z -> engine h0 = engine_of z -> registers_hold z h0 -> R (Donation.measured vm words z) (Mach gl h).
 Proof.
-  intros z vm words gl h0 h m W O B G X T RAM ENG REGS. set (f := Donation.measured vm words z) in *.
+  intros z vm words gl h0 h m W O CNT B G X T RAM ENG REGS. set (f := Donation.measured vm words z) in *.
   destruct (measured_parts vm words z) as (Z1 & Z2 & Z3 & Z4 & Z5); [rewrite B; discriminate|].
   unfold Donation.measured_if_building in *. rewrite B in *. cbn [Z.eqb Pos.eqb NIE_VM_BUILDING] in *. fold f in Z1, Z2, Z3, Z4, Z5.
   assert (SM : same_map z f).
@@ -202,6 +202,7 @@ Proof.
   apply R_ends with (h0 := h0) (m := m); auto.
   - apply wf_parts with z; auto; [exact (same_wf_vms Z5 (wf_v _ W))|]. apply (same_wf_vcpus Z5); auto; try apply W; intros; unfold own; now rewrite Z2.
   - eapply onto_records; eauto.
+  - apply counted_same with z; [exact CNT|exact Z1|intro; unfold own; now rewrite Z2|]. intro v. unfold f. rewrite vm_at_measured. now destruct (Z.eqb_spec v vm) as [->|].
   - eapply world_same; [|exact X]. exact (same_map_Aset _ _ SM).
   - destruct T. constructor; assumption.
   - eapply registers_same; [exact REGS|reflexivity|reflexivity|reflexivity|reflexivity|]. intro v. now destruct (same_root _ _ Z5 v) as [-> _].
@@ -212,7 +213,7 @@ Theorem vcpu_create_refines : forall a s vm u ctx run entry argument, R a s -> 0
   wp (call_vcpu_create vm u ctx run entry argument) (fun r s' => let spec := spec_vcpu_create vm u ctx run entry argument a in
     r = fst spec /\ R (snd spec) s' /\ only_created vm u (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm u ctx run entry argument HR HV HU HC HN HE. pose proof HR as [W O G (m & X & T) RAM ENG REGS]. cbn [glob hw] in *.
+  intros a [gl h] vm u ctx run entry argument HR HV HU HC HN HE. pose proof HR as [W O G (m & X & T) RAM ENG REGS CNT]. cbn [glob hw] in *.
   unfold call_vcpu_create. w_bind. w_known vcpu_create_check_run; eauto. unfold nie.spec.call.vcpu_create.vcpu_create. cbn zeta.
   destruct (spec_vcpu_create_check a vm u ctx run entry =? NIE_OK) eqn:E; cbn [negb];
     [|go; cbn [fst snd glob hw]; split; [auto|split; [exact HR|split; [apply oc_refl|now constructor]]]].
@@ -260,6 +261,7 @@ Proof.
   pose proof (born_fields a vm u p q B U (Actions.reset_context entry argument)) as BF. fold z in BF.
   assert (NZ : vm_state (vm_at z vm) = NIE_VM_BUILDING) by (destruct (BF vm) as [-> _]; exact B).
   assert (WZ : wf z) by now apply born_wf. assert (OZ : onto z) by now apply born_onto.
+  assert (CZ : counted z) by now apply born_counted.
   replace (at1 vms_created gl2 vm) with (created (vm_at (handed a vm u p q) vm)) by (symmetry; apply (h_created _ _ _ (g_vms _ _ G2 vm V))).
   assert (CR : created (vm_at (handed a vm u p q) vm) = how_many a vm is_created).
   { rewrite <- (v_created _ (wf_v _ W) vm V). pose proof (handed_vm a vm u p q B) as K.
