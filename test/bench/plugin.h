@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What count.c and life.c use of QEMU's plugin interface, version 4 (QEMU 9.2 and 10.0), and of GLib. Debian packages no
- * header for the first; of the second only two structures are needed. [QEMU, docs/devel/tcg-plugins.rst]
+ * What count.c, life.c and ../fuzz/order.c use of QEMU's plugin interface, version 4 (QEMU 9.2 and 10.0), and of
+ * GLib. Debian packages no header for the first; of the second only two structures are needed. [QEMU, docs/devel/tcg-plugins.rst]
  */
 #ifndef NIE_BENCH_PLUGIN_H
 #define NIE_BENCH_PLUGIN_H
@@ -60,6 +60,7 @@ int qemu_plugin_num_vcpus(void);
 uint64_t qemu_plugin_u64_sum(plugin_u64 entry);
 g_array *qemu_plugin_get_registers(void);
 int qemu_plugin_read_register(void *handle, g_array *to);
+bool qemu_plugin_read_memory_vaddr(uint64_t address, g_array *to, size_t bytes);
 
 g_array *g_byte_array_new(void);
 g_array *g_byte_array_set_size(g_array *array, unsigned int bytes);

@@ -10,11 +10,13 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 OUT = os.path.join(ROOT, "build", "test", "fuzz")
-NAME_MARK, MARK = b"nie-test-name:", b"nie-fuzz-params\0"
+sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+import hostile  # noqa: E402
+from hostile import sh  # noqa: E402
+
+MARK = b"nie-fuzz-params\0"
+PLUGIN = [f"{HERE}/order.c", f"{ROOT}/test/bench/plugin.h"]
 CPUS, OPS_MAX, BATCHES_MAX = 4, 512, 4096  # test/fuzz/fuzz.h
-MACHINE = ["-M", "virt,virtualization=on,gic-version=3,its=on,dtb-randomness=off", "-smp", str(CPUS), "-m", "128M",
-           "-display", "none", "-nic", "none", "-monitor", "none"]
-ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm"]
 CALLS = ("VERSION VM_INFO VM_CREATE VM_ACTIVATE VM_STOP VM_DESTROY VCPU_CREATE VCPU_DESTROY VCPU_RUN TABLE_ADD TABLE_REMOVE "
          "PAGE_ADD PAGE_ADD_ZERO PAGE_REMOVE PAGE_SHARED_ADD (unknown)").split()
 EXITS = ("- IRQ WFI MMIO_READ MMIO_WRITE PAGE_MISSING HOST_CALL SGI CPU_ON CPU_OFF SYSTEM_OFF SYSTEM_RESET SERROR").split()
@@ -69,33 +71,10 @@ class Case:
         return case
 
 
-def sh(*command):
-    """Run it in the tree's root; its output only when it fails."""
-    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        print(done.stdout[-3000:], file=sys.stderr)
-        raise RuntimeError(f"{os.path.basename(command[0])} failed")
-
-
 def build(cpu="max", engine=None):
     """The packed image, with the test's name in it; `engine` is an ELF file, by default that of this tree."""
-    os.makedirs(OUT, exist_ok=True)
-    if engine is None:
-        engine = f"{OUT}/engine/engine.elf"
-        sh("make", "-s", "-j2", "-C", "engine", f"O={OUT}/engine")
-    sh("make", "-s", "-j2", "-C", "test/fuzz")
-    tag = os.getpid()
-    initrd, tree, packed = f"{OUT}/initrd", f"{OUT}/machine-{tag}.dtb", f"{OUT}/packed-{tag}"
-    with open(initrd, "wb") as f:
-        f.write(bytes(4096))
-    sh("qemu-system-aarch64", *MACHINE, "-cpu", cpu, "-machine", "dumpdtb=" + tree)
-    sh("tools/pack-image", "--engine", engine, "--kernel", f"{OUT}/host.img", "--initrd", initrd, "--dtb", tree, "--out", packed)
-    with open(packed, "rb") as f:
-        image = bytearray(f.read())
-    os.remove(tree)
-    os.remove(packed)
-    place = image.index(NAME_MARK) + len(NAME_MARK)
-    image[place : place + 5] = b"fuzz\0"
+    image = hostile.pack(hostile.build("fuzz", engine), f"{OUT}/host.img", hostile.machine(cpu, CPUS))
+    hostile.name_test(image, "fuzz")
     return image
 
 
@@ -139,8 +118,8 @@ class Order:
 def order_plugin(log, engine=None, base=0x40200000):
     """QEMU's -plugin that writes what the engine does, in the order of its lock, to the file `log`."""
     engine = engine or f"{OUT}/engine/engine.elf"
-    if not os.path.exists(f"{OUT}/order.so") or os.path.getmtime(f"{OUT}/order.so") < os.path.getmtime(f"{HERE}/order.c"):
-        sh("gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", f"{HERE}/order.c", "-o", f"{OUT}/order.so")
+    if not os.path.exists(f"{OUT}/order.so") or os.path.getmtime(f"{OUT}/order.so") < max(map(os.path.getmtime, PLUGIN)):
+        sh("gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", PLUGIN[0], "-o", f"{OUT}/order.so")
     table = subprocess.run(["llvm-nm-19", "-S", engine], check=True, text=True, stdout=subprocess.PIPE).stdout
     at = {f[3]: (base + int(f[0], 16), int(f[1], 16)) for f in (line.split() for line in table.splitlines()) if len(f) == 4}
     return (f"{OUT}/order.so,out={log},trap={at['trap'][0]:#x},end={sum(at['trap']):#x},"
@@ -194,8 +173,8 @@ def boot(image, case, seconds=300, order=None, on_line=None, below=None):
     with open(path, "wb") as f:
         f.write(image)
     nice = ["nice", "-n", str(below)] if below else []
-    command = nice + ["qemu-system-aarch64", *MACHINE, "-cpu", case.cpu, "-kernel", path, "-serial", "stdio"]
-    command += ICOUNT if case.mode == "icount" else ["-accel", "tcg,thread=multi"]
+    command = nice + ["qemu-system-aarch64", *hostile.machine(case.cpu, CPUS), "-monitor", "none", "-kernel", path, "-serial", "stdio"]
+    command += [*hostile.REPEATABLE, "-seed", "1"] if case.mode == "icount" else ["-accel", "tcg,thread=multi"]
     order = order or Order()
     order.start(nice)
     command += order.options

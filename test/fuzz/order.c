@@ -15,40 +15,9 @@
 #include <string.h>
 
 #include "../../engine/core/state.h"
+#include "../bench/plugin.h"
 
-/* QEMU's plugin interface, version 4; Debian has no header for it. */
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef struct {
-	uint8_t *data;
-	unsigned int len;
-} GByteArray;
-typedef struct {
-	char *data;
-	unsigned int len;
-} GArray;
-struct reg_descriptor {
-	void *handle;
-	const char *name, *feature;
-};
-GByteArray *g_byte_array_new(void);
-GByteArray *g_byte_array_set_size(GByteArray *array, unsigned int length);
-void qemu_plugin_register_vcpu_init_cb(uint64_t id, void (*cb)(uint64_t id, unsigned int cpu));
-void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
-					   void (*cb)(uint64_t id, struct qemu_plugin_tb *tb));
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to, size_t length);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    void (*cb)(unsigned int cpu, void *data), int flags,
-					    void *data);
-void qemu_plugin_register_atexit_cb(uint64_t id, void (*cb)(uint64_t id, void *data), void *data);
-GArray *qemu_plugin_get_registers(void);
-int qemu_plugin_read_register(void *handle, GByteArray *buffer);
-bool qemu_plugin_read_memory_vaddr(uint64_t address, GByteArray *data, size_t length);
-__attribute__((visibility("default"))) int qemu_plugin_version = 4;
-enum { READS_REGISTERS = 1 };
+__attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_VERSION;
 
 static void *x1_handle, *esr_handle, *tpidr_handle;
 static struct {
@@ -69,12 +38,12 @@ static struct {
 
 static void cpu_init(uint64_t id, unsigned int cpu)
 {
-	GArray *all = qemu_plugin_get_registers();
+	g_array *all = qemu_plugin_get_registers();
 
 	(void)id;
 	(void)cpu;
 	for (unsigned int i = 0; i < all->len; i++) {
-		struct reg_descriptor *r = (struct reg_descriptor *)(void *)all->data + i;
+		plugin_register *r = (plugin_register *)(void *)all->data + i;
 
 		if (strcmp(r->name, "x1") == 0)
 			x1_handle = r->handle;
@@ -87,7 +56,7 @@ static void cpu_init(uint64_t id, unsigned int cpu)
 
 static uint64_t reg_read(void *handle)
 {
-	static __thread GByteArray *buffer;
+	static __thread g_array *buffer;
 	uint64_t value = 0;
 	int length;
 
@@ -100,7 +69,7 @@ static uint64_t reg_read(void *handle)
 
 static void read_memory(uint64_t address, void *to, size_t length)
 {
-	static __thread GByteArray *buffer;
+	static __thread g_array *buffer;
 
 	buffer = buffer != NULL ? buffer : g_byte_array_new();
 	if (!qemu_plugin_read_memory_vaddr(address, buffer, length)) {
@@ -225,11 +194,12 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb)
 		uint64_t at = qemu_plugin_insn_vaddr(insn);
 
 		if (at == addresses[TRAP].value)
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_entry, READS_REGISTERS,
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_entry, PLUGIN_READ_REGS,
 							       NULL);
 		else if (at > addresses[TRAP].value && at < addresses[END].value &&
 			 is_release(insn))
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_end, READS_REGISTERS, NULL);
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, at_end, PLUGIN_READ_REGS,
+							       NULL);
 	}
 }
 

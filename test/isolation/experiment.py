@@ -6,6 +6,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 
@@ -13,21 +14,16 @@ import record
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+import hostile  # noqa: E402
+
 OUT = os.path.join(ROOT, "build", "test", "isolation")
 SECONDS = 60
-MACHINE = "virt,virtualization=on,gic-version=3,its=on,dtb-randomness=off"
 RAM_BYTES = 128 << 20
-REPEATABLE = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]
 
 
 class Failed(Exception):
     """What the experiment found, in a line."""
-
-
-def sh(*command):
-    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        raise SystemExit(done.stdout[-3000:] + "\n0 passed, 1 failed")
 
 
 class Boot:
@@ -38,10 +34,9 @@ class Boot:
         kernel, ram = os.path.join(self.folder, "image"), os.path.join(self.folder, "ram")
         with open(kernel, "wb") as f:
             f.write(image)
-        command = ["qemu-system-aarch64", "-M", MACHINE + ",memory-backend=ram", "-smp", "4", "-m", "128M",
-                   "-object", f"memory-backend-file,id=ram,size=128M,mem-path={ram},share=on", "-cpu", "max",
-                   "-display", "none", "-nic", "none", "-monitor", "none", "-serial", "stdio", "-kernel", kernel,
-                   "-seed", str(seed)] + REPEATABLE
+        command = ["qemu-system-aarch64", *hostile.machine(extra=",memory-backend=ram"),
+                   "-object", f"memory-backend-file,id=ram,size=128M,mem-path={ram},share=on",
+                   "-monitor", "none", "-serial", "stdio", "-kernel", kernel, "-seed", str(seed), *hostile.REPEATABLE]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.ram, self.text, self.memory, self.ended = ram, "", None, False
@@ -92,20 +87,10 @@ class Bench:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def pack(self):
-        engine = self.engine
-        if engine is None:
-            engine = f"{OUT}/engine/engine.elf"
-            sh("make", "-s", "-j2", "-C", "engine", f"O={OUT}/engine")
-        sh("make", "-s", "-j2", "-C", "test/isolation")
-        tree, initrd, out = (os.path.join(self.folder, n) for n in ("dtb", "initrd", "packed"))
-        with open(initrd, "wb") as f:
-            f.write(bytes(4096))
-        sh("qemu-system-aarch64", "-M", MACHINE + ",dumpdtb=" + tree, "-smp", "4", "-m", "128M", "-cpu", "max",
-           "-display", "none", "-nic", "none")
-        sh("tools/pack-image", "--engine", engine, "--kernel", f"{OUT}/host.img", "--initrd", initrd, "--dtb", tree,
-           "--out", out)
-        with open(out, "rb") as f:
-            return bytearray(f.read())
+        try:
+            return hostile.pack(hostile.build("isolation", self.engine), f"{OUT}/host.img", hostile.machine())
+        except hostile.Failed as why:
+            raise SystemExit(f"{why}\n0 passed, 1 failed") from why
 
     def patch(self, mark, value, offset=0):
         assert self.image.count(mark) == 1, mark
@@ -113,8 +98,8 @@ class Bench:
         self.image[at : at + len(value)] = value
 
     def boot(self, name, secret, seed=0, steps=0, tell=0):
-        self.patch(b"nie-test-name:", name.encode() + b"\0")
-        self.patch(b"nie-test-name:", struct.pack("<QQQ", seed, steps, tell), 64)
+        self.patch(hostile.TEST_MARK, name.encode() + b"\0")
+        self.patch(hostile.TEST_MARK, struct.pack("<QQQ", seed, steps, tell), 64)
         return Boot(self.folder, bytes(self.image), secret)
 
     def find_registers(self):

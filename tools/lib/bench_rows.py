@@ -116,7 +116,7 @@ def life_row(system):
 
 def engine_pages(memory):
     """Pages that the engine takes of a machine with `memory` MiB: the manifest says."""
-    image = measure.pack(f"memory-{memory}", "max", 1, memory, f"{measure.OUT}/host.img", f"{measure.OUT}/initrd")[1]
+    image = measure.pack(f"memory-{memory}", "max", 1, memory, f"{measure.OUT}/host.img")[1]
     with open(image, "rb") as f:
         data = f.read()
     base = data.index((0x316E616D2D65696E).to_bytes(8, "little"))

@@ -4,18 +4,14 @@ import collections
 import os
 import subprocess
 
+import hostile
+from hostile import Failed, sh
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OUT = os.path.join(ROOT, "build", "test", "bench")
-MARK = b"nie-test-name:"
-# The same sequence in every run: virtual time is the number of instructions.
-REPEATABLE = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1",
-              "-rtc", "base=2026-01-01,clock=vm"]
+REPEATABLE = ["-accel", "tcg,thread=single", *hostile.REPEATABLE, "-seed", "1"]
 ENGINE_BASE = 0x40200000  # where QEMU loads an Image
 LEVELS = ("el0", "el1", "el2", "low")  # low: EL1 at low addresses, the bare-metal guest's own
-
-
-class Failed(Exception):
-    """Something that is measured did not build or did not run; the text says which and why."""
 
 
 class Row:
@@ -42,13 +38,6 @@ class Row:
         return dict(zip(LEVELS, sample), stays=sample[4:], share=totals[best] / self.count)
 
 
-def sh(*command):
-    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        raise Failed(f"{' '.join(command[:3])}: {done.stdout[-600:]}")
-    return done.stdout
-
-
 def build(what=()):
     """The engine and what test/bench has; `what`: parts of ./nie build beside them."""
     os.makedirs(OUT, exist_ok=True)
@@ -59,22 +48,17 @@ def build(what=()):
 
 
 def machine(cpu, cpus, memory):
-    return ["-M", "virt,virtualization=on,gic-version=3,dtb-randomness=off", "-cpu", cpu, "-smp", str(cpus),
-            "-m", f"{memory}M", "-display", "none", "-nic", "none"]
+    return hostile.machine(cpu, cpus, memory, its=False)
 
 
-def pack(name, cpu, cpus, memory, kernel, initrd, append="", test=None):
+def pack(name, cpu, cpus, memory, kernel, initrd=None, append="", test=None):
     """An image with the engine in front of `kernel`; `test`: the name that a bare-metal host looks for."""
-    tree, image = f"{OUT}/{name}.dtb", f"{OUT}/{name}.img"
-    sh("qemu-system-aarch64", *machine(cpu, cpus, memory), "-machine", "dumpdtb=" + tree)
-    sh("tools/pack-image", "--engine", "build/engine/engine.elf", "--kernel", kernel, "--initrd", initrd,
-       "--dtb", tree, "--append", append, "--out", image)
+    image = hostile.pack("build/engine/engine.elf", kernel, machine(cpu, cpus, memory), initrd, append)
     if test:
-        with open(image, "r+b") as f:
-            data = f.read()
-            f.seek(data.index(MARK) + len(MARK))
-            f.write(test.encode() + b"\0")
-    return ["-kernel", image]
+        hostile.name_test(image, test)
+    with open(f"{OUT}/{name}.img", "wb") as f:
+        f.write(image)
+    return ["-kernel", f"{OUT}/{name}.img"]
 
 
 def run(name, arguments, verdict, seconds=900, profile=None, life=None):
@@ -108,9 +92,7 @@ def read(path):
 
 def bare(test="bench_paths", cpu="max", cpus=1, profile=None):
     """The hostile host of test/qemu's kind, on the engine."""
-    with open(f"{OUT}/initrd", "wb") as f:
-        f.write(bytes(4096))
-    boot = pack(f"{test}-{cpus}", cpu, cpus, 128, f"{OUT}/host.img", f"{OUT}/initrd", test=test)
+    boot = pack(f"{test}-{cpus}", cpu, cpus, 128, f"{OUT}/host.img", test=test)
     return run(f"{test}-{cpus}", machine(cpu, cpus, 128) + boot, "verdict: passed", 300, profile)
 
 
