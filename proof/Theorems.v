@@ -15,6 +15,8 @@ From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info
 Require nie.generated.call.vcpu_destroy nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
 From nie.proof.refine Require Import vcpu_create_refines vcpu_create_statement.
 Require nie.generated.call.vcpu_create.
+From nie.proof.refine Require Import vm_destroy_refines vm_destroy_statement.
+Require nie.generated.call.vm_destroy.
 From nie.proof.refine Require Import trap_is_safe.
 Require nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
@@ -41,6 +43,16 @@ Proof.
   exists st, x1, x2, a', s'. split; [reflexivity|]. split; [|auto].
   exact (Program.core_means "call_vcpu_destroy"%string nie.generated.call.vcpu_destroy.call_vcpu_destroy_sem eq_refl
     [vm; vcpu] s (st, x1, x2) s' E).
+Qed.
+
+(* VM_DESTROY does exactly what spec/call/vm_destroy.v says. *)
+Theorem vm_destroy_is_correct : vm_destroy_correct Program.core.
+Proof.
+  intros a s vm HR HV. pose proof (vm_destroy_refines a s vm HR HV) as H. unfold wp in H.
+  destruct (nie.generated.call.vm_destroy.call_vm_destroy vm s) as [[[[st x1] x2] s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_vm_destroy vm a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, x1, x2, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_vm_destroy"%string nie.generated.call.vm_destroy.call_vm_destroy_sem eq_refl [vm] s (st, x1, x2) s' E).
 Qed.
 
 (* VM_INFO does exactly what spec/call/vm_info.v says. *)

@@ -4,6 +4,7 @@ From nie.proof Require Theorems.
 Print Assumptions Theorems.vm_info_is_correct.
 Print Assumptions Theorems.vcpu_create_is_correct.
 Print Assumptions Theorems.vcpu_destroy_is_correct.
+Print Assumptions Theorems.vm_destroy_is_correct.
 Print Assumptions Theorems.vm_stop_is_correct.
 Print Assumptions Theorems.vm_activate_is_correct.
 Print Assumptions Theorems.page_remove_is_correct.
@@ -38,6 +39,9 @@ From nie.proof.security Require vm_info_isolates vm_stop_isolates vm_activate_is
 Print Assumptions vm_info_isolates.vm_info_does.
 Print Assumptions vm_stop_isolates.vm_stop_does.
 Print Assumptions vm_activate_isolates.vm_activate_does.
+From nie.proof.security Require vm_destroy_isolates.
+Print Assumptions vm_destroy_isolates.vm_destroy_does.
+Print Assumptions vm_destroy_isolates.free_is_nowhere.
 From nie.proof.security Require vcpu_create_isolates vcpu_destroy_isolates.
 Print Assumptions vcpu_create_isolates.vcpu_create_does.
 Print Assumptions vcpu_destroy_isolates.vcpu_destroy_does.
