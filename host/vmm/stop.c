@@ -12,56 +12,65 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 30000, STEP_MS = 50 };
+/* How long nothing may come back before we give up. Scrubbing a large VM takes longer than that in all. */
+#ifndef NIEVM_PATIENCE_MS
+#define NIEVM_PATIENCE_MS 30000
+#endif
+enum { PATIENCE_MS = NIEVM_PATIENCE_MS, STEP_MS = 50 };
 
-static bool still_there(int device, const char *name, uint32_t pid)
+static bool still_there(int device, const char *name, uint32_t pid, struct nie_vm_info *info)
+{
+	return device_find(device, name, info) == 1 && info->pid == pid;
+}
+
+/* Until the VM is gone, as long as the engine holds fewer and fewer pages of it. */
+static int wait_gone(int device, const char *name, uint32_t pid)
 {
 	struct nie_vm_info info;
+	uint64_t pages = UINT64_MAX;
+	int left;
 
-	return device_find(device, name, &info) == 1 && info.pid == pid;
+	for (left = PATIENCE_MS; left > 0; left -= STEP_MS) {
+		if (!still_there(device, name, pid, &info))
+			return OK;
+		if (info.pages < pages) {
+			pages = info.pages;
+			left = PATIENCE_MS;
+		}
+		poll(NULL, 0, STEP_MS);
+	}
+	return fail("%s does not stop: no page came back for %d seconds", name, PATIENCE_MS / 1000);
 }
 
 /*
  * Between LIST and a kill the number could come to name another process: so the process is held first,
- * then the VM is looked up again, then the signal goes to the process that is held. Its end is waited for:
- * its last descriptor of the VM, and with it the VM's memory, is given back before that.
+ * then the VM is looked up again, then the signal goes to the process that is held. The VM may outlive it:
+ * another holder of a descriptor, a `list` say, may be the last one.
  */
-static int end_monitor(int device, const char *name, uint32_t pid)
-{
-	struct pollfd held = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
-	int status = OK;
-
-	if (held.fd < 0) /* ESRCH: it has just ended */
-		return errno == ESRCH ? OK : fail_errno("the monitor of %s", name);
-	if (still_there(device, name, pid)) {
-		if (syscall(SYS_pidfd_send_signal, held.fd, SIGTERM, NULL, 0) != 0 &&
-		    errno != ESRCH)
-			status = fail_errno("the monitor of %s", name);
-		else if (poll(&held, 1, WAIT_MS) == 0)
-			status = fail("%s did not stop within %d seconds", name, WAIT_MS / 1000);
-	}
-	close(held.fd);
-	return status;
-}
-
 static int stop(int device, const char *name)
 {
-	struct nie_vm_info info;
-	int found = device_find(device, name, &info), i;
+	struct nie_vm_info info = { 0 };
+	int found = device_find(device, name, &info), status = OK;
+	uint32_t pid = info.pid;
+	struct pollfd held = { .events = POLLIN };
 
 	if (found < 0)
 		return FAILED;
 	if (found == 0)
 		return fail("there is no VM named %s", name);
-	if (end_monitor(device, name, info.pid) != OK)
-		return FAILED;
-	/* Another holder of a descriptor, a `list` say, may be the last one. */
-	for (i = 0; i < WAIT_MS; i += STEP_MS) {
-		if (!still_there(device, name, info.pid))
-			return OK;
-		poll(NULL, 0, STEP_MS);
-	}
-	return fail("%s did not stop within %d seconds", name, WAIT_MS / 1000);
+	held.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (held.fd < 0 && errno != ESRCH) /* ESRCH: it has just ended */
+		return fail_errno("the monitor of %s", name);
+	if (held.fd >= 0 && still_there(device, name, pid, &info) &&
+	    syscall(SYS_pidfd_send_signal, held.fd, SIGTERM, NULL, 0) != 0 && errno != ESRCH)
+		status = fail_errno("the monitor of %s", name);
+	if (status == OK)
+		status = wait_gone(device, name, pid);
+	if (status == OK && held.fd >= 0 && poll(&held, 1, PATIENCE_MS) == 0)
+		status = fail("the monitor of %s does not end", name);
+	if (held.fd >= 0)
+		close(held.fd);
+	return status;
 }
 
 int verb_stop(int argc, char **argv)

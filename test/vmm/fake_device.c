@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A stand-in for /dev/nie, so that the whole monitor runs on the development machine. VMs are files in
- * $FAKE_DIR that hold a pid. vCPU 0 plays $FAKE_GUEST: it says a line on its UART and then does `off`,
+ * $FAKE_DIR that hold a pid and a number of pages; with $FAKE_SLOW=N that takes N steps of 0.1 s to fall to
+ * 0, with $FAKE_SLOW=-N it stays as long. vCPU 0 plays $FAKE_GUEST: it says a line on its UART and then does `off`,
  * `reset`, `unserved`, `serror`, `refused`; or `echo`: sends back what it receives, `q` powers off; or
  * `flood`: sends without end. The other vCPUs wait until the VM is stopped.
  */
@@ -50,7 +51,7 @@ int device_create_vm(int device, const char *name, uint64_t ram_size, unsigned v
 	if (fd < 0)
 		fail("a VM named %s runs already", name);
 	else
-		dprintf(fd, "%d", (int)getpid());
+		dprintf(fd, "%u %04d", getpid(), 9999);
 	return fd;
 }
 
@@ -92,8 +93,19 @@ void device_irq_line(int vm, uint32_t intid, bool level)
 
 void device_stop(int vm)
 {
-	(void)vm;
+	const char *slow = getenv("FAKE_SLOW");
+	int steps = slow ? atoi(slow) : 0, i;
+
 	stopped = true;
+	for (i = abs(steps); i > 0; i--) {
+		/* As wide as the line before it, which it overwrites. */
+		char line[32];
+		int size = snprintf(line, sizeof(line), "%u %04d", getpid(), steps > 0 ? i : 9999);
+
+		if (pwrite(vm, line, (size_t)size, 0) != size)
+			abort();
+		usleep(100000);
+	}
 	unlink(vm_path);
 }
 
@@ -171,6 +183,7 @@ int device_list(int device, struct nie_vm_info *info)
 {
 	DIR *dir = opendir(getenv("FAKE_DIR"));
 	struct dirent *entry;
+	unsigned long long pages = 0;
 	unsigned index = 0;
 	char path[512];
 	FILE *file;
@@ -184,8 +197,9 @@ int device_list(int device, struct nie_vm_info *info)
 		snprintf(info->name, sizeof(info->name), "%s", entry->d_name);
 		snprintf(path, sizeof(path), "%s/%s", getenv("FAKE_DIR"), entry->d_name);
 		file = fopen(path, "r");
-		if (!file || fscanf(file, "%u", &info->pid) != 1)
+		if (!file || fscanf(file, "%u %llu", &info->pid, &pages) != 2)
 			info->pid = 0;
+		info->pages = pages;
 		if (file)
 			fclose(file);
 	}
