@@ -29,12 +29,19 @@ Inductive event :=
 | While (l : list (option event)).                      (* what happened meanwhile; None: a primitive of the engine *)
 
 Inductive whose := Theirs | Secret | Public (ev : event).
+(* A store through TLB entry [n] is carried out. *)
+Definition stores (h : Machine.hw) (n : nat) (o i : Z) : bool :=
+  match nth_error (tlb h) n with
+  | Some e => is_leaf (Machine.level e) (Machine.desc e) && is_word i && (0 <=? o) && (o <? covers (Machine.level e))
+              && (root_vmid h (Machine.cpu e) =? Machine.vmid e) && negb (Machine.cpu e =? me h)
+  | None => false
+  end.
 Definition whose_act (w : who) (h : Machine.hw) (a : act) : whose :=
   match a with
   | Write n o i v =>
       match nth_error (tlb h) n with
       | Some e => if Machine.vmid e =? vmid_of w
-                  then if (Machine.level e =? 3) && (2 ^ 26 <=? Machine.key e) then Public (Stored (frame_of e + o) i v) else Secret
+                  then if stores h n o i && (Machine.level e =? 3) && (2 ^ 26 <=? Machine.key e) then Public (Stored (frame_of e + o) i v) else Secret
                   else Theirs
       | None => Theirs
       end
@@ -117,8 +124,7 @@ Definition page_words (s : machine) (p i : Z) : Z := Map.get (Machine.mem (hw s)
 Definition own_store (w : who) (h : Machine.hw) (a : act) : list input :=
   match a with
   | Write n o i v => match nth_error (tlb h) n with
-      | Some e => if (Machine.vmid e =? vmid_of w) && is_leaf (Machine.level e) (Machine.desc e) && is_word i && (0 <=? o)
-                     && (o <? covers (Machine.level e)) && (root_vmid h (Machine.cpu e) =? vmid_of w) && negb (Machine.cpu e =? me h)
+      | Some e => if (Machine.vmid e =? vmid_of w) && stores h n o i
                   then [Own (Machine.key e * covers (Machine.level e) + o) i v] else []
       | None => [] end
   | _ => []
