@@ -1,0 +1,48 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+(* The host's calls that are proved against their specifications, and tell the host nothing of what a VM keeps to itself. *)
+From Coq Require Import ZArith List String.
+From nie.model Require Import C.
+From nie.generated Require Import Prims.
+From nie.generated Require Program.
+From nie.spec Require Isolation.
+From nie.proof.refine Require Import Relation.
+From nie.proof.security Require Import Lockstep Handler noninterference Does.
+From nie.proof.security Require page_remove_isolates table_remove_isolates page_add_zero_isolates page_shared_add_isolates table_add_isolates
+  vcpu_create_isolates vcpu_destroy_isolates vm_stop_isolates vm_activate_isolates.
+Import ListNotations.
+
+Definition is_plain (x : function gvar) : bool :=
+  negb (ends (fname x)) && forallb (fun d => match strength_p (zero_name (fname x)) d with None => true | _ => false end) [true; false].
+Lemma plain_if : forall P, forallb is_plain P = true -> plain strength_p P.
+Proof.
+  intros P H x I. rewrite forallb_forall in H. apply H in I. apply andb_prop in I as [E Z]. split.
+  - intros f Q. rewrite Q, zero_ends in E. discriminate.
+  - intro d. rewrite forallb_forall in Z. specialize (Z d). destruct (strength_p _ d); auto. destruct d; discriminate Z; cbn; auto.
+Qed.
+
+Lemma tells : forall P f pre spec, Isolation.does R P f pre spec -> forallb is_plain P = true ->
+  match strength strength_p P f false with Some _ => true | None => false end = true -> tells_nothing P f pre.
+Proof.
+  intros P f pre spec D PL S. destruct (strength strength_p P f false) as [d|] eqn:E; [|discriminate].
+  exact (does_tells_nothing P f pre spec d D (plain_if P PL) E).
+Qed.
+Ltac by_text D := refine (tells _ _ _ _ D _ _); vm_compute; reflexivity.
+
+Theorem page_remove_tells_nothing : tells_nothing Program.core "call_page_remove" page_remove_isolates.three_words.
+Proof. by_text page_remove_isolates.page_remove_does. Qed.
+Theorem table_remove_tells_nothing : tells_nothing Program.core "call_table_remove" table_remove_isolates.three_words.
+Proof. by_text table_remove_isolates.table_remove_does. Qed.
+Theorem page_add_zero_tells_nothing : tells_nothing Program.core "call_page_add_zero" page_add_zero_isolates.five_words.
+Proof. by_text page_add_zero_isolates.page_add_zero_does. Qed.
+Theorem page_shared_add_tells_nothing : tells_nothing Program.core "call_page_shared_add" page_shared_add_isolates.four_words.
+Proof. by_text page_shared_add_isolates.page_shared_add_does. Qed.
+Theorem table_add_tells_nothing : tells_nothing Program.core "call_table_add" table_add_isolates.four_words.
+Proof. by_text table_add_isolates.table_add_does. Qed.
+Theorem vcpu_create_tells_nothing : tells_nothing Program.core "call_vcpu_create" vcpu_create_isolates.six_words.
+Proof. by_text vcpu_create_isolates.vcpu_create_does. Qed.
+Theorem vcpu_destroy_tells_nothing : tells_nothing Program.core "call_vcpu_destroy" vcpu_destroy_isolates.two_words.
+Proof. by_text vcpu_destroy_isolates.vcpu_destroy_does. Qed.
+Theorem vm_stop_tells_nothing : tells_nothing Program.core "call_vm_stop" one_word.
+Proof. by_text vm_stop_isolates.vm_stop_does. Qed.
+Theorem vm_activate_tells_nothing : tells_nothing Program.core "call_vm_activate" one_word.
+Proof. by_text vm_activate_isolates.vm_activate_does. Qed.
