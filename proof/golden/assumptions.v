@@ -53,5 +53,15 @@ Print Assumptions measure_page_refines.measure_page_wp.
 From nie.proof.security Require leak_scrub.
 Print Assumptions leak_scrub.scrub_leaks.
 Print Assumptions leak_scrub.core_gives_zeros.
+From nie.proof.security Require calls_tell_nothing.
+Print Assumptions calls_tell_nothing.page_remove_tells_nothing.
+Print Assumptions calls_tell_nothing.table_remove_tells_nothing.
+Print Assumptions calls_tell_nothing.page_add_zero_tells_nothing.
+Print Assumptions calls_tell_nothing.page_shared_add_tells_nothing.
+Print Assumptions calls_tell_nothing.table_add_tells_nothing.
+Print Assumptions calls_tell_nothing.vcpu_create_tells_nothing.
+Print Assumptions calls_tell_nothing.vcpu_destroy_tells_nothing.
+Print Assumptions calls_tell_nothing.vm_stop_tells_nothing.
+Print Assumptions calls_tell_nothing.vm_activate_tells_nothing.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.

@@ -30,13 +30,13 @@ Ltac by_text D := refine (tells _ _ _ _ D _ _); vm_compute; reflexivity.
 
 Theorem page_remove_tells_nothing : tells_nothing Program.core "call_page_remove" page_remove_isolates.three_words.
 Proof. by_text page_remove_isolates.page_remove_does. Qed.
-Theorem table_remove_tells_nothing : tells_nothing Program.core "call_table_remove" table_remove_isolates.three_words.
+Theorem table_remove_tells_nothing : tells_nothing Program.core "call_table_remove" page_remove_isolates.three_words.
 Proof. by_text table_remove_isolates.table_remove_does. Qed.
 Theorem page_add_zero_tells_nothing : tells_nothing Program.core "call_page_add_zero" page_add_zero_isolates.five_words.
 Proof. by_text page_add_zero_isolates.page_add_zero_does. Qed.
 Theorem page_shared_add_tells_nothing : tells_nothing Program.core "call_page_shared_add" page_shared_add_isolates.four_words.
 Proof. by_text page_shared_add_isolates.page_shared_add_does. Qed.
-Theorem table_add_tells_nothing : tells_nothing Program.core "call_table_add" table_add_isolates.four_words.
+Theorem table_add_tells_nothing : tells_nothing Program.core "call_table_add" page_shared_add_isolates.four_words.
 Proof. by_text table_add_isolates.table_add_does. Qed.
 Theorem vcpu_create_tells_nothing : tells_nothing Program.core "call_vcpu_create" vcpu_create_isolates.six_words.
 Proof. by_text vcpu_create_isolates.vcpu_create_does. Qed.
