@@ -11,6 +11,9 @@
              [ArmARM, D8.17.5]. Kind: one TLBI and one DSB suffice.
    A-VISIBLE A store of the engine is seen by walkers from any moment on until the DSB, in any order [ArmARM, D8.2.6].
              Stores of other CPUs are seen at once; they never reach a table, which is proved.
+   A-RESET   After reset one CPU runs, at EL2, until it asks the firmware for others (PSCI); TLBs are empty (engine/arch/head.S:
+             TLBI ALLE1). VTTBR_EL2 is UNKNOWN [ArmARM, D24.2] and nothing walks from it before EL1 is entered: the model, in
+             which every CPU may walk at any time, has it name a page without an entry, outside RAM.
    A-HAF     Hardware updates of access flag and dirty state are off (VTCR_EL2.HA = HD = 0).
    A-CACHE   Kind: one coherent memory. page_clean and ic_invalidate are barriers and nothing else; caches that
              differ by cacheability or by instruction and data side are not modelled.

@@ -17,7 +17,8 @@ From nie.proof.refine Require Import vcpu_create_refines vcpu_create_statement.
 Require nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import vm_destroy_refines vm_destroy_statement.
 Require nie.generated.call.vm_destroy.
-From nie.proof.refine Require Import trap_is_safe.
+From nie.proof.refine Require Import trap_is_safe boot_is_safe.
+Require nie.generated.boot.
 Require nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
 Open Scope Z_scope.
@@ -176,7 +177,7 @@ Proof.
   destruct (Aset_maps _ (R_wf _ _ H) _ _ _ _ _ B M) as [?|(i & E & _ & R & [(x & O)|(_ & O & _)])]; eauto 8.
 Qed.
 
-(* Any exception but three of the host's calls: no undefined behaviour, an end, every state on the way safe; who owns, maps and runs
+(* Any exception but the host's call VM_CREATE: no undefined behaviour, an end, every state on the way safe; who owns, maps and runs
    what changes by the named steps of invariant/trap_steps.v and the calls above alone. What registers hold is not said. *)
 Theorem trap_is_safe : trap_safe Program.core.
 Proof.
@@ -193,4 +194,21 @@ Proof.
   destruct (nie.generated.trap.quick.quick c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
   exists r, b, s'. split; [|auto].
   exact (Program.core_means "quick"%string nie.generated.trap.quick.quick_sem eq_refl [c; kind] s r s' E).
+Qed.
+
+(* From reset on: [R] is no premise. boot answers what spec/trap/boot.v says of any manifest; of an accepted one it makes that state. *)
+Theorem boot_is_correct : boot_correct Program.core.
+Proof.
+  intros h RS w. pose proof (boot_run h RS) as H. unfold wp in H. fold w in H.
+  destruct (nie.generated.boot.boot (Mach zero_globals h)) as [[r s']|] eqn:E; [|easy]. exists r, s'. split; [|exact H].
+  exact (Program.core_means "boot"%string nie.generated.boot.boot_sem eq_refl [] (Mach zero_globals h) r s' E).
+Qed.
+
+(* A CPU that starts, the first or by CPU_ON. *)
+Theorem start_is_safe : start_safe Program.core.
+Proof.
+  intros a s c HR MO HO. pose proof (start_wp a s HR MO HO) as H. unfold wp in H. fold c in H.
+  destruct (nie.generated.boot.cpu_start c s) as [[u s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
+  exists b, s'. split; [|auto].
+  exact (Program.core_means "cpu_start"%string nie.generated.boot.cpu_start_sem eq_refl [c] s u s' E).
 Qed.

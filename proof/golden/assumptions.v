@@ -15,6 +15,8 @@ Print Assumptions Theorems.table_add_is_correct.
 Print Assumptions Theorems.page_add_is_correct.
 Print Assumptions Theorems.trap_is_safe.
 Print Assumptions Theorems.quick_is_safe.
+Print Assumptions Theorems.boot_is_correct.
+Print Assumptions Theorems.start_is_safe.
 Print Assumptions Theorems.related_is_safe.
 Print Assumptions Theorems.related_is_exact.
 Print Assumptions Theorems.reached_by_owner.

@@ -10,12 +10,12 @@ From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 Require Import nie.generated.call.host_call nie.generated.trap.trap nie.generated.trap.quick nie.generated.call.vcpu_run.
 Require nie.spec.call.page_remove nie.spec.call.table_remove nie.spec.call.page_add_zero nie.spec.call.page_shared_add nie.spec.call.vm_stop nie.spec.call.vm_activate
-  nie.spec.call.table_add nie.spec.call.page_add nie.spec.call.vm_info nie.spec.call.vcpu_destroy.
+  nie.spec.call.table_add nie.spec.call.page_add nie.spec.call.vm_info nie.spec.call.vcpu_destroy nie.spec.call.vcpu_create nie.spec.call.vm_destroy.
 Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add
-  nie.generated.call.vm_stop nie.generated.call.vm_activate nie.generated.call.table_add nie.generated.call.page_add nie.generated.call.vm_info nie.generated.call.vcpu_destroy.
+  nie.generated.call.vm_stop nie.generated.call.vm_activate nie.generated.call.table_add nie.generated.call.page_add nie.generated.call.vm_info nie.generated.call.vcpu_destroy nie.generated.call.vcpu_create nie.generated.call.vm_destroy.
 From nie.spec Require Import Core.
 From nie.proof.refine Require page_remove_refines table_remove_refines page_add_zero_refines page_shared_add_refines vm_stop_refines vm_activate_refines Built life_refines
-  table_add_refines page_add_refines vm_info_refines vcpu_destroy_refines.
+  table_add_refines page_add_refines vm_info_refines vcpu_destroy_refines vcpu_create_refines vm_destroy_refines.
 From nie.proof.refine Require Import statements.
 From nie.proof.refine Require Export host_trap_refines vcpu_run_steps.
 Import ListNotations RecordSetNotations.
@@ -27,7 +27,7 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 (* Calls of the host that it leaves out. *)
 Definition other_call (f : Z) : bool := existsb (Z.eqb f)
-  [NIE_VM_CREATE; NIE_VM_DESTROY; NIE_VCPU_CREATE].
+  [NIE_VM_CREATE].
 (* A vCPU runs on the CPU, or x0 names none of those. *)
 Definition covered (c : Z) (a : state) (gl : globals) : Prop :=
   cpu_vm (cpu_at a c) <> CPU_HOST \/ other_call (Z.land (at1 cpus_x gl (c * 31)) 0xffffffff) = false.
@@ -43,7 +43,9 @@ Inductive called : state -> state -> Prop :=
 | By_table_add a vm ipa level pa : called a (snd (nie.spec.call.table_add.table_add vm ipa level pa a))
 | By_page_add a vm ipa pa n content : called a (snd (nie.spec.call.page_add.page_add vm ipa pa n content a))
 | By_vm_info a c : called a (nie.spec.call.vm_info.vm_info c a)
-| By_vcpu_destroy a vm vcpu : called a (snd (nie.spec.call.vcpu_destroy.vcpu_destroy vm vcpu a)).
+| By_vcpu_destroy a vm vcpu : called a (snd (nie.spec.call.vcpu_destroy.vcpu_destroy vm vcpu a))
+| By_vcpu_create a vm vcpu ctx run entry x : called a (snd (nie.spec.call.vcpu_create.vcpu_create vm vcpu ctx run entry x a))
+| By_vm_destroy a vm : called a (snd (nie.spec.call.vm_destroy.vm_destroy vm a)).
 (* Named steps, or such a call between steps. *)
 Definition did (c : Z) (a b : state) : Prop := steps c a b \/ exists a1 b1, registers_only c a a1 /\ called a1 b1 /\ steps c b1 b.
 
@@ -121,6 +123,16 @@ Proof.
   intros vm i H1 H2 a HR. eapply wp_weaken; [exact (vcpu_destroy_refines.vcpu_destroy_refines a s vm i HR H1 H2)|].
   cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_destroy|]. split; [exact HB|]. split; [apply O; easy|apply F].
 Qed.
+Lemma vcpu_create_ok : forall vm i ctx run entry x, u vm -> u i -> u ctx -> u run -> u entry -> call_ok (nie.generated.call.vcpu_create.call_vcpu_create vm i ctx run entry x) s.
+Proof.
+  intros vm i ctx run entry x H1 H2 H3 H4 H5 a HR. eapply wp_weaken; [exact (vcpu_create_refines.vcpu_create_refines a s vm i ctx run entry x HR H1 H2 H3 H4 H5)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_create|]. split; [exact HB|]. split; [apply O; easy|apply F].
+Qed.
+Lemma vm_destroy_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_destroy.call_vm_destroy vm) s.
+Proof.
+  intros vm H1 a HR. eapply wp_weaken; [exact (vm_destroy_refines.vm_destroy_refines a s vm HR H1)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_destroy|]. split; [exact HB|]. split; [apply O; easy|apply F].
+Qed.
 (* It reads and writes the caller's registers itself. *)
 Lemma vm_info_ok : forall c, 0 <= c < NIE_MAX_CPUS -> x_ok c (glob s) -> call_ok (nie.generated.call.vm_info.call_vm_info c) s.
 Proof.
@@ -154,11 +166,11 @@ Proof.
     destruct (negb _); [|apply wp_ret; apply wp_ret; apply H; exists b; split; [left|]; auto].
     apply wp_bind. eapply run_any; [exact M1|intros; eapply k_store2; [reflexivity|lia|lia|reflexivity|reflexivity]|].
     intros _ s2 M2. apply wp_ret. apply wp_ret. apply H. exists b. split; [left|]; auto. }
-  replace (f =? NIE_VM_DESTROY) with false by congruence. cbn [orb].
-  destruct ((f =? NIE_VCPU_DESTROY) || (f =? NIE_TABLE_REMOVE) || (f =? NIE_PAGE_REMOVE))%bool eqn:RET.
+  destruct ((f =? NIE_VM_DESTROY) || (f =? NIE_VCPU_DESTROY) || (f =? NIE_TABLE_REMOVE) || (f =? NIE_PAGE_REMOVE))%bool eqn:RET.
   { apply wp_bind. unfold call_returning. apply wp_bind. unfold index. replace ((0 <=? c) && (c <? 8))%bool with true by lia. apply wp_ret.
-    replace (f =? NIE_VM_DESTROY) with false by congruence.
-    destruct (f =? NIE_VCPU_DESTROY); [|destruct (f =? NIE_TABLE_REMOVE); [|cbn [orb] in RET; rewrite RET]].
+    destruct (f =? NIE_VM_DESTROY); [|destruct (f =? NIE_VCPU_DESTROY); [|destruct (f =? NIE_TABLE_REMOVE); [|cbn [orb] in RET; rewrite RET]]].
+    - x_load. apply wp_bind. eapply plug; [exact MI|apply vm_destroy_ok; apply XO; lia|].
+      intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto.
     - x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply vcpu_destroy_ok; apply XO; lia|].
       intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto.
     - x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply table_remove_ok; apply XO; lia|].
@@ -171,7 +183,8 @@ Proof.
   { x_load. apply wp_bind. eapply plug; [exact MI|apply vm_activate_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
   destruct (f =? NIE_VM_STOP).
   { x_load. apply wp_bind. eapply plug; [exact MI|apply vm_stop_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
-  replace (f =? NIE_VCPU_CREATE) with false by congruence.
+  destruct (f =? NIE_VCPU_CREATE).
+  { x_load. x_load. x_load. x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply vcpu_create_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
   destruct (f =? NIE_TABLE_ADD).
   { x_load. x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply table_add_ok; apply XO; lia|]. intros r s' b D M. apply wp_ret. eapply ONE; eauto. }
   destruct (f =? NIE_PAGE_ADD).
