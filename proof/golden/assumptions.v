@@ -65,5 +65,10 @@ Print Assumptions calls_tell_nothing.vcpu_create_tells_nothing.
 Print Assumptions calls_tell_nothing.vcpu_destroy_tells_nothing.
 Print Assumptions calls_tell_nothing.vm_stop_tells_nothing.
 Print Assumptions calls_tell_nothing.vm_activate_tells_nothing.
+Print Assumptions calls_tell_nothing.vm_destroy_tells_nothing.
+From nie.proof.security Require tells_nothing_witness.
+Print Assumptions tells_nothing_witness.they_are_alike.
+Print Assumptions tells_nothing_witness.no_scrub_tells.
+Print Assumptions tells_nothing_witness.keeping_a_word_tells.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.

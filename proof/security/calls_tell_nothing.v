@@ -8,7 +8,7 @@ From nie.spec Require Isolation.
 From nie.proof.refine Require Import Relation.
 From nie.proof.security Require Import Lockstep Handler noninterference Does.
 From nie.proof.security Require page_remove_isolates table_remove_isolates page_add_zero_isolates page_shared_add_isolates table_add_isolates
-  vcpu_create_isolates vcpu_destroy_isolates vm_stop_isolates vm_activate_isolates.
+  vcpu_create_isolates vcpu_destroy_isolates vm_stop_isolates vm_activate_isolates vm_destroy_isolates.
 Import ListNotations.
 
 Definition is_plain (x : function gvar) : bool :=
@@ -46,3 +46,5 @@ Theorem vm_stop_tells_nothing : tells_nothing Program.core "call_vm_stop" one_wo
 Proof. by_text vm_stop_isolates.vm_stop_does. Qed.
 Theorem vm_activate_tells_nothing : tells_nothing Program.core "call_vm_activate" one_word.
 Proof. by_text vm_activate_isolates.vm_activate_does. Qed.
+Theorem vm_destroy_tells_nothing : tells_nothing Program.core "call_vm_destroy" one_word.
+Proof. by_text vm_destroy_isolates.vm_destroy_does. Qed.
