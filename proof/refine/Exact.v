@@ -259,3 +259,17 @@ Proof.
   intros n to f f' m N E. revert E. pattern n. apply natlike_ind; auto. intros i I IH E. replace (Z.succ i) with (i + 1) by lia.
   rewrite !fill_next, IH, E by (auto; intros; try apply E; lia). reflexivity.
 Qed.
+
+(** Global objects that a change of worlds leaves alone: all but the records of CPUs and vCPUs, and which and how many run. *)
+Definition of_run (g : gvar) : bool := match g with
+  | cpus_x | cpus_host_x | cpus_host_sysreg | cpus_in | cpus_vm | cpus_vcpu | vcpus_state | vcpus_cpu | vcpus_pending | vcpus_syndrome
+  | vms_running | lasts_vcpu => true | _ => false end.
+Definition only_run (gl gl' : globals) : Prop := forall g, of_run g = false -> field g gl' = field g gl.
+Lemma or_refl : forall gl, only_run gl gl.
+Proof. intros gl g _. reflexivity. Qed.
+Lemma or_trans : forall x y z, only_run x y -> only_run y z -> only_run x z.
+Proof. intros x y z H K g F. rewrite K, H; auto. Qed.
+Lemma or_put : forall gl0 gl g k x, of_run g = true -> only_run gl0 gl -> only_run gl0 (put1 g k x gl).
+Proof. intros gl0 gl g k x O H g' F. rewrite <- H by auto. apply field_set_other. congruence. Qed.
+Lemma or_putn : forall gl0 gl n g b f, of_run g = true -> only_run gl0 gl -> only_run gl0 (putn n g b f gl).
+Proof. intros gl0 gl n g b f O H g' F. rewrite <- H by auto. apply putn_field. congruence. Qed.

@@ -54,14 +54,14 @@ Proof.
 Qed.
 
 Lemma gpr_write_wp : forall a gl h r w (Q : unit -> MACH -> Prop), 0 <= r -> globals_hold a gl ->
-  (forall gl', globals_hold (Registers.set_gpr c r w a) gl' -> Q tt (Mach gl' h)) -> wp (gpr_write c r w) Q (Mach gl h).
+  (forall gl', globals_hold (Registers.set_gpr c r w a) gl' -> only_run gl gl' -> Q tt (Mach gl' h)) -> wp (gpr_write c r w) Q (Mach gl h).
 Proof.
-  intros a gl h r w Q R G H. unfold gpr_write, Registers.set_gpr in *. unfold NIE_MAX_CPUS in C. destruct (Z.ltb_spec r 31); [|now apply wp_ret, H].
-  w_bind. eapply x_store2; [reflexivity|lia|lia|]. apply wp_ret. apply H, hold_x; auto.
+  intros a gl h r w Q R G H. unfold gpr_write, Registers.set_gpr in *. unfold NIE_MAX_CPUS in C. destruct (Z.ltb_spec r 31); [|apply wp_ret, H; auto using or_refl].
+  w_bind. eapply x_store2; [reflexivity|lia|lia|]. apply wp_ret. apply H; [apply hold_x; auto|]. apply or_put; auto using or_refl.
 Qed.
 
 Lemma mmio_answer_wp : forall a gl h (Q : unit -> MACH -> Prop), LIVE (here a) h -> globals_hold a gl ->
-  (forall gl' h', let b := Switch.take_answer c v i a in LIVE (here b) h' -> globals_hold b gl' -> Q tt (Mach gl' h')) ->
+  (forall gl' h', let b := Switch.take_answer c v i a in LIVE (here b) h' -> globals_hold b gl' -> only_run gl gl' -> Q tt (Mach gl' h')) ->
   wp (mmio_answer c v i) Q (Mach gl h).
 Proof.
   intros a gl h Q L G H. cbn zeta in H. pose proof C as C8. pose proof V as V64. pose proof I as I8. unfold NIE_MAX_CPUS, NIE_MAX_VMS, NIE_MAX_VCPUS in C8, V64, I8.
@@ -80,13 +80,13 @@ Proof.
     - unfold g1. constructor; rewrite !at_put by reflexivity; cbn; rewrite ?Z.eqb_refl; auto. }
   assert (SAID : forall w, 0 <= w < RUN_IN_END -> at1 cpus_in g1 (c * 10 + w) = said a1 c w).
   { intros w W. exact (h_in _ _ _ (g_cpus _ _ G1 c C) w W). }
-  clearbody g1. unfold RUN_IN_END in SAID.
+  assert (OR : only_run gl g1) by (unfold g1; do 2 (apply or_put; [reflexivity|]); apply or_refl). clearbody g1. unfold RUN_IN_END in SAID.
   assert (L1 : LIVE (here a1) h) by exact L. clearbody a1. clear L.
   destruct (p =? PENDING_CALL).
   { w_bind. apply wp_loop with (I := fun j _ s => s = Mach (putn j cpus_x (c * 31) (fun j => said a1 c (RUN_IN_X0 + j)) g1) h); [lia|reflexivity| |].
     - intros j u st J ->. unfold RUN_IN_X0 in *. rewrite wrap32 by lia. w_bind. eapply x_load2; [reflexivity|lia|lia|]. cbn beta. w_bind. eapply x_store2; [reflexivity|lia|lia|]. apply wp_ret.
       rewrite putn_other by discriminate. rewrite SAID by lia. now rewrite putn_next by lia.
-    - intros u st ->. cbn beta. apply wp_ret. apply H; [exact L1|].
+    - intros u st ->. cbn beta. apply wp_ret. apply H; [exact L1| |apply or_putn; [reflexivity|exact OR]].
       change (putn 4 cpus_x (c * 31) (fun j => said a1 c (RUN_IN_X0 + j)) g1) with
         (put1 cpus_x (c * 31 + 3) (said a1 c (RUN_IN_X0 + 3)) (put1 cpus_x (c * 31 + 2) (said a1 c (RUN_IN_X0 + 2))
           (put1 cpus_x (c * 31 + 1) (said a1 c (RUN_IN_X0 + 1)) (put1 cpus_x (c * 31 + 0) (said a1 c (RUN_IN_X0 + 0)) g1)))).
@@ -98,19 +98,19 @@ Proof.
   assert (GO : forall t, t = ((p =? PENDING_NONE) || (Z.land (said a1 c RUN_IN_FLAGS) NIE_IN_ANSWER =? 0))%bool ->
     wp (if t then ret tt else (if p =? PENDING_READ then
       t4 <- load cpus_in [c; RUN_IN_X0] ;; t5 <- extend t4 s ;; gpr_write c (Z.land (Z.shiftr s 16) 31) t5 ;;; ret tt else ret tt) ;;; skip_instruction ;;; ret tt) Q (Mach g1 h)).
-  { intros t ->. destruct (_ || _)%bool; [apply wp_ret; now apply H|]. w_bind.
-    assert (SK : forall a2 g2, LIVE (here a2) h -> globals_hold a2 g2 -> a2 = (if p =? PENDING_READ then
+  { intros t ->. destruct (_ || _)%bool; [apply wp_ret; apply H; auto|]. w_bind.
+    assert (SK : forall a2 g2, LIVE (here a2) h -> globals_hold a2 g2 -> only_run gl g2 -> a2 = (if p =? PENDING_READ then
         Registers.set_gpr c (Registers.mmio_register s) (Registers.mmio_extend (said a1 c RUN_IN_X0) s) a1 else a1) ->
       wp (skip_instruction ;;; ret tt) Q (Mach g2 h)).
-    { intros a2 g2 L2 G2 E2. w_bind. eapply (skip_wp a2); eauto. intros h3 L3 G3. cbn beta. apply wp_ret. apply H; rewrite <- E2; auto. }
+    { intros a2 g2 L2 G2 O2 E2. w_bind. eapply (skip_wp a2); eauto. intros h3 L3 G3. cbn beta. apply wp_ret. apply H; try rewrite <- E2; auto. }
     destruct (p =? PENDING_READ).
     - w_bind. eapply x_load2; [reflexivity|lia|unfold RUN_IN_X0; lia|]. cbn beta. w_bind. rewrite X0. w_known extend_run. w_bind.
       assert (RE : Z.land (Z.shiftr s 16) 31 = Registers.mmio_register s).
       { unfold Registers.mmio_register, Registers.field. rewrite <- Z.shiftr_div_pow2 by lia. exact (ones_land _ 5 ltac:(lia)). }
       rewrite RE. eapply gpr_write_wp; [|exact G1|].
       { unfold Registers.mmio_register, Registers.field. apply Z.mod_pos_bound. lia. }
-      intros g2 G2. cbn beta. apply wp_ret. eapply SK; [|exact G2|reflexivity]. unfold Registers.set_gpr. destruct (_ <? 31); exact L1.
-    - apply wp_ret. eapply SK; [exact L1|exact G1|reflexivity]. }
+      intros g2 G2 O2. cbn beta. apply wp_ret. eapply SK; [|exact G2|eapply or_trans; eauto|reflexivity]. unfold Registers.set_gpr. destruct (_ <? 31); exact L1.
+    - apply wp_ret. eapply SK; [exact L1|exact G1|exact OR|reflexivity]. }
   destruct (p =? PENDING_NONE) eqn:PN.
   - apply wp_ret. exact (GO true eq_refl).
   - w_bind. eapply x_load2; [reflexivity|lia|unfold RUN_IN_FLAGS; lia|]. cbn beta. apply wp_ret. rewrite F0. exact (GO _ eq_refl).
@@ -215,7 +215,7 @@ Qed.
 
 (* No entries of another vCPU of the VM are left to this one. *)
 Lemma lasts_wp : forall a gl h rg f (rest : M MACH unit) (Q : unit -> MACH -> Prop), LIVE rg f h -> globals_hold a gl ->
-  (forall gl' h', LIVE rg f h' -> globals_hold (set_last v c (i + 1) a) gl' -> wp rest Q (Mach gl' h')) ->
+  (forall gl' h', LIVE rg f h' -> globals_hold (set_last v c (i + 1) a) gl' -> only_run gl gl' -> wp rest Q (Mach gl' h')) ->
   wp (t5 <- load lasts_vcpu [v; c] ;;
       (if negb (t5 =? wrap U32 (i + 1)) then tlbi_vmid_local (wrap U32 (v + 1)) ;;; ic_invalidate ;;; dsb_ish ;;; isb ;;;
          store lasts_vcpu [v; c] (wrap U8 (wrap U32 (i + 1))) ;;; ret tt else ret tt) ;;; rest) Q (Mach gl h).
@@ -225,13 +225,13 @@ Proof.
   assert (LA : at1 lasts_vcpu gl (v * 8 + c) = last_at a v c) by exact (g_lasts _ _ G v c V C). rewrite LA.
   rewrite (wrap32 (i + 1)) by lia. replace (wrap U8 (i + 1)) with (i + 1) by (unfold wrap; cbn [width]; lia).
   w_bind. destruct (Z.eqb_spec (last_at a v c) (i + 1)) as [E|N]; cbn [negb].
-  - apply wp_ret. eapply H; [exact L|]. destruct G. constructor; try assumption. intros w d W D.
+  - apply wp_ret. eapply H; [exact L| |apply or_refl]. destruct G. constructor; try assumption. intros w d W D.
     transitivity (Map.get (Map.set (lasts a) (v * NIE_MAX_CPUS + c) (i + 1)) (w * NIE_MAX_CPUS + d)); [|reflexivity]. rewrite Map.get_set.
     destruct (Z.eqb_spec (w * NIE_MAX_CPUS + d) (v * NIE_MAX_CPUS + c)) as [X|X]; [|exact (g_lasts w d W D)].
     rewrite <- E. unfold NIE_MAX_CPUS in *. replace w with v by lia. replace d with c by lia. now apply g_lasts.
   - w_bind. eapply x_tlbi_local; [exact L|]. intros h1 L1. cbn beta. w_bind. eapply x_ic; [exact L1|]. intros h2 L2. cbn beta.
     w_bind. eapply x_dsb; [exact L2|]. intros h3 L3. cbn beta. w_bind. eapply x_isb; [exact L3|]. intros h4 L4. cbn beta.
-    w_bind. eapply x_store2; [reflexivity|lia|lia|]. apply wp_ret. eapply H; [exact L4|]. eapply hold_last; eauto.
+    w_bind. eapply x_store2; [reflexivity|lia|lia|]. apply wp_ret. eapply H; [exact L4|eapply hold_last; eauto|]. apply or_put; auto using or_refl.
 Qed.
 
 Definition controlled (a : state) : state := Switch.controls_vcpu v i (with_hcr (with_lrs (Switch.load_vcpu c v i (Switch.save_host c (taken_up a))))).
@@ -250,7 +250,7 @@ Qed.
 Theorem enter_vcpu_wp : forall a gl h (Q : unit -> MACH -> Prop), LIVE (here a) (fp_here a) h -> globals_hold a gl ->
   let p := context_page (vcpu_at a v i) in Machine.in_ram h0 p = true -> ~ touch A p -> (forall j, is_word j = true -> m (p * 512 + j) = saved_at a v i j) ->
   0 <= running (vm_at a v) < 2 ^ 31 -> 0 <= root (vm_at a v) < 2 ^ 36 -> A (v + 1) 0 0 (root (vm_at a v) * 4096) ->
-  (forall gl' h', let b := Switch.enter_vcpu c v i a in LIVE (here b) (fp_here b) h' -> globals_hold b gl' -> Q tt (Mach gl' h')) ->
+  (forall gl' h', let b := Switch.enter_vcpu c v i a in LIVE (here b) (fp_here b) h' -> globals_hold b gl' -> only_run gl gl' -> Q tt (Mach gl' h')) ->
   wp (enter_vcpu c v i) Q (Mach gl h).
 Proof.
   intros a gl h Q L G p PR NT SV RN RT HA H. cbn zeta in H. pose proof C as C8. pose proof V as V64. pose proof I as I8. unfold NIE_MAX_CPUS, NIE_MAX_VMS, NIE_MAX_VCPUS in C8, V64, I8.
@@ -276,6 +276,8 @@ Proof.
   { transitivity (vm_at (set_vm v (vm_at a v <| running ::= fun n => n + 1 |>) a) v); [reflexivity|]. now rewrite vm_at_put, Z.eqb_refl. }
   assert (R1 : at1 vms_root g5 v = root (vm_at a v)) by (destruct (g_vm _ _ G5 v V) as (_ & -> & _); now rewrite RA).
   assert (R2 : at1 vms_cntvoff g5 v = cntvoff (vm_at a5 v)) by (apply (h_cntvoff _ _ _ (g_vms _ _ G5 v V))).
+  assert (O5 : only_run gl g5).
+  { unfold g5, g4, host_saved, taken_gl. do 3 (apply or_putn; [reflexivity|]). do 5 (apply or_put; [reflexivity|]). apply or_refl. }
   clearbody g5. assert (RT' : 0 <= at1 vms_root g5 v < 2 ^ 36) by (rewrite R1; exact RT).
   assert (HA' : A (v + 1) 0 0 (at1 vms_root g5 v * 4096)) by (rewrite R1; exact HA).
   w_bind. eapply world_enters.controls_vcpu_wp with (v := v) (i := i); [exact L3|exact V64|exact I8|exact RT'|exact HA'|]. intros h4 L4. cbn beta.
@@ -283,9 +285,9 @@ Proof.
   assert (L5 : LIVE (here a8) (fp_here a8) h4).
   { eapply live_ext; [exact L4| |reflexivity]. rewrite R1, R2. unfold a8, Switch.controls_vcpu. cbn [Registers.set_regs fold_left fst snd].
     change (vm_at a7 v) with (vm_at a5 v). rewrite RA. reflexivity. }
-  eapply (lasts_wp a8); [exact L5|eapply holds_of; [exact G5|reflexivity..]|]. intros g6 h5 L6 G6. rewrite <- (here_last (i + 1) a8) in L6.
-  w_bind. eapply (mmio_answer_wp h0 c A m (fp_here a8) n v i C V I (set_last v c (i + 1) a8)); [exact L6|exact G6|]. intros g7 h6. cbn zeta. intros L7 G7. cbn beta. apply wp_ret.
-  rewrite enter_stages in H. change (controlled a) with a8 in H. apply H; [|exact G7]. eapply live_ext; [exact L7|reflexivity|].
+  eapply (lasts_wp a8); [exact L5|eapply holds_of; [exact G5|reflexivity..]|]. intros g6 h5 L6 G6 O6. rewrite <- (here_last (i + 1) a8) in L6.
+  w_bind. eapply (mmio_answer_wp h0 c A m (fp_here a8) n v i C V I (set_last v c (i + 1) a8)); [exact L6|exact G6|]. intros g7 h6. cbn zeta. intros L7 G7 O7. cbn beta. apply wp_ret.
+  rewrite enter_stages in H. change (controlled a) with a8 in H. apply H; [|exact G7|eapply or_trans; [exact O5|eapply or_trans; eauto]]. eapply live_ext; [exact L7|reflexivity|].
   now rewrite answer_fp, fp_last.
 Qed.
 End Enter.
