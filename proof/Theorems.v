@@ -13,7 +13,8 @@ From nie.proof.refine Require Import Relation Shared page_remove_checks page_rem
 Require nie.generated.call.page_remove nie.generated.call.table_remove nie.generated.call.page_add_zero nie.generated.call.page_shared_add nie.generated.call.table_add nie.generated.call.page_add.
 From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines vcpu_destroy_refines.
 Require nie.generated.call.vcpu_destroy nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
-From nie.proof.refine Require Import vcpu_create_refines vcpu_create_statement.
+From nie.proof.refine Require Import vcpu_create_refines vcpu_create_statement vcpu_run_refines vcpu_run_statement.
+Require nie.generated.call.vcpu_run.
 Require nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import vm_destroy_refines vm_destroy_statement.
 Require nie.generated.call.vm_destroy.
@@ -22,6 +23,16 @@ Require nie.generated.boot.
 Require nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
 Open Scope Z_scope.
+
+(* VCPU_RUN does exactly what spec/call/vcpu_run.v says, register for register. *)
+Theorem vcpu_run_is_correct : vcpu_run_correct Program.core.
+Proof.
+  intros a s vm vcpu HR HO HV HU. pose proof (vcpu_run_refines a s vm vcpu HR HO HV HU) as H. unfold wp in H. cbn zeta in H.
+  destruct (nie.generated.call.vcpu_run.call_vcpu_run (me (hw s)) vm vcpu s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_vcpu_run (me (hw s)) vm vcpu (inputs_from (hw s)) a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_vcpu_run"%string nie.generated.call.vcpu_run.call_vcpu_run_sem eq_refl [me (hw s); vm; vcpu] s st s' E).
+Qed.
 
 (* VCPU_CREATE does exactly what spec/call/vcpu_create.v says. *)
 Theorem vcpu_create_is_correct : vcpu_create_correct Program.core.

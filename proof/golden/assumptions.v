@@ -2,6 +2,7 @@
 (* What the headlines rest on; `./nie prove` compares it with assumptions.txt. *)
 From nie.proof Require Theorems.
 Print Assumptions Theorems.vm_info_is_correct.
+Print Assumptions Theorems.vcpu_run_is_correct.
 Print Assumptions Theorems.vcpu_create_is_correct.
 Print Assumptions Theorems.vcpu_destroy_is_correct.
 Print Assumptions Theorems.vm_destroy_is_correct.
