@@ -45,7 +45,8 @@ Print Assumptions vm_activate_isolates.vm_activate_does.
 From nie.proof.security Require vm_destroy_isolates.
 Print Assumptions vm_destroy_isolates.vm_destroy_does.
 Print Assumptions vm_destroy_isolates.free_is_nowhere.
-From nie.proof.security Require vcpu_create_isolates vcpu_destroy_isolates.
+From nie.proof.security Require vcpu_create_isolates vcpu_destroy_isolates vcpu_run_isolates.
+Print Assumptions vcpu_run_isolates.entry_shows_no_host.
 Print Assumptions vcpu_create_isolates.vcpu_create_does.
 Print Assumptions vcpu_destroy_isolates.vcpu_destroy_does.
 From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.
