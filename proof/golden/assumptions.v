@@ -72,5 +72,9 @@ From nie.proof.security Require tells_nothing_witness.
 Print Assumptions tells_nothing_witness.they_are_alike.
 Print Assumptions tells_nothing_witness.no_scrub_tells.
 Print Assumptions tells_nothing_witness.keeping_a_word_tells.
+From nie.proof.security Require core_is_safe.
+Print Assumptions core_is_safe.core_is_safe.
+Print Assumptions core_is_safe.core_stays_safe.
+Print Assumptions core_is_safe.boot_happens.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.

@@ -22,7 +22,7 @@ Open Scope list_scope.
 (** What is claimed. *)
 
 (* Of a step: the general registers hold 64-bit numbers, as they do (the model's integers have no width); the host does not call
-   VM_CREATE, which is not proved yet; and a CPU that starts runs no vCPU. *)
+   VM_CREATE, which is not proved yet (so that a run from boot has no VM: [core_stays_safe] is of runs that begin with VMs); and a CPU that starts runs no vCPU. *)
 Definition permitted (s : machine) (l : label) : Prop :=
   match l with
   | Do _ => True
@@ -254,6 +254,11 @@ Proof.
   destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
   eapply run_safe; [exact TS|exact SS| |exact H]. eapply good_R; [exact HR|exact MO|exact EG|]. rewrite EH. constructor; reflexivity.
 Qed.
+
+(* The same from any state between two handlers that agrees with a well-formed one, with VMs. *)
+Theorem core_stays_safe : forall tr a s, good a s -> permitted_run Program.core s tr ->
+  run Program.core s tr <> Crash /\ forall h, states Program.core s tr h -> safe h.
+Proof. exact (run_safe Program.core Theorems.trap_is_safe Theorems.start_is_safe). Qed.
 
 Theorem core_is_safe : safe_from_boot Program.core.
 Proof. exact (from_boot Program.core Theorems.boot_is_correct Theorems.trap_is_safe Theorems.start_is_safe). Qed.
