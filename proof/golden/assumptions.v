@@ -76,5 +76,11 @@ From nie.proof.security Require core_is_safe.
 Print Assumptions core_is_safe.core_is_safe.
 Print Assumptions core_is_safe.core_stays_safe.
 Print Assumptions core_is_safe.boot_happens.
+From nie.proof.security Require leak_exit.
+Print Assumptions leak_exit.register_leaks.
+Print Assumptions leak_exit.syndrome_leaks.
+Print Assumptions leak_exit.list_register_leaks.
+Print Assumptions leak_exit.vector_leaks.
+Print Assumptions leak_exit.core_shows_the_same.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
