@@ -82,5 +82,8 @@ Print Assumptions leak_exit.syndrome_leaks.
 Print Assumptions leak_exit.list_register_leaks.
 Print Assumptions leak_exit.vector_leaks.
 Print Assumptions leak_exit.core_shows_the_same.
+From nie.proof.security Require leak_reuse.
+Print Assumptions leak_reuse.reuse_leaks.
+Print Assumptions leak_reuse.core_reuses_zeros.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
