@@ -16,8 +16,8 @@ Require nie.generated.call.vcpu_destroy nie.generated.call.vm_info nie.generated
 From nie.proof.refine Require Import vcpu_create_refines vcpu_create_statement vcpu_run_refines vcpu_run_statement.
 Require nie.generated.call.vcpu_run.
 Require nie.generated.call.vcpu_create.
-From nie.proof.refine Require Import vm_destroy_refines vm_destroy_statement.
-Require nie.generated.call.vm_destroy.
+From nie.proof.refine Require Import vm_create_refines vm_create_statement vm_destroy_refines vm_destroy_statement.
+Require nie.generated.call.vm_create nie.generated.call.vm_destroy.
 From nie.proof.refine Require Import trap_is_safe boot_is_safe.
 Require nie.generated.boot.
 Require nie.generated.trap.trap nie.generated.trap.quick.
@@ -55,6 +55,18 @@ Proof.
   exists st, x1, x2, a', s'. split; [reflexivity|]. split; [|auto].
   exact (Program.core_means "call_vcpu_destroy"%string nie.generated.call.vcpu_destroy.call_vcpu_destroy_sem eq_refl
     [vm; vcpu] s (st, x1, x2) s' E).
+Qed.
+
+(* VM_CREATE does exactly what spec/call/vm_create.v says, for the counter that it read. *)
+Theorem vm_create_is_correct : vm_create_correct Program.core.
+Proof.
+  intros a s vm root base pages count HR HV HT HB HP HC now. pose proof (vm_create_refines a s vm root base pages count HR HV HT HB HP HC) as H.
+  cbv zeta in H. fold now in H. unfold wp in H.
+  destruct (nie.generated.call.vm_create.call_vm_create vm root base pages count s) as [[st s']|] eqn:E; [|easy].
+  destruct H as (F & HR' & O & Fr). destruct (spec_vm_create vm root base pages count now a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists st, a', s'. split; [reflexivity|]. split; [|auto].
+  exact (Program.core_means "call_vm_create"%string nie.generated.call.vm_create.call_vm_create_sem eq_refl
+    [vm; root; base; pages; count] s st s' E).
 Qed.
 
 (* VM_DESTROY does exactly what spec/call/vm_destroy.v says. *)

@@ -5,6 +5,7 @@ Print Assumptions Theorems.vm_info_is_correct.
 Print Assumptions Theorems.vcpu_run_is_correct.
 Print Assumptions Theorems.vcpu_create_is_correct.
 Print Assumptions Theorems.vcpu_destroy_is_correct.
+Print Assumptions Theorems.vm_create_is_correct.
 Print Assumptions Theorems.vm_destroy_is_correct.
 Print Assumptions Theorems.vm_stop_is_correct.
 Print Assumptions Theorems.vm_activate_is_correct.
@@ -42,7 +43,8 @@ From nie.proof.security Require vm_info_isolates vm_stop_isolates vm_activate_is
 Print Assumptions vm_info_isolates.vm_info_does.
 Print Assumptions vm_stop_isolates.vm_stop_does.
 Print Assumptions vm_activate_isolates.vm_activate_does.
-From nie.proof.security Require vm_destroy_isolates.
+From nie.proof.security Require vm_create_isolates vm_destroy_isolates.
+Print Assumptions vm_create_isolates.vm_create_does.
 Print Assumptions vm_destroy_isolates.vm_destroy_does.
 Print Assumptions vm_destroy_isolates.free_is_nowhere.
 From nie.proof.security Require vcpu_create_isolates vcpu_destroy_isolates vcpu_run_isolates.
