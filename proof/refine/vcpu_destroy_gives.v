@@ -47,9 +47,10 @@ Proof.
   w_bind. w_known address_of_run; [lia|]. w_bind.
   rewrite wrap32 by lia. rewrite land_511.
   set (m' := upd m (shown_at b q) (shown_desc q)).
-  assert (ED : Z.lor (Z.lor (q * 4096) DESC_NORMAL) DESC_PAGE = shown_desc q).
-  { unfold shown_desc. rewrite <- Z.lor_assoc. change (Z.lor DESC_NORMAL DESC_PAGE) with 2047. change (DESC_NORMAL + DESC_PAGE) with 2047.
-    apply lor_page; lia. }
+  (* Whatever the order of the attributes. *)
+  match goal with |- wp (page_write _ _ ?d) _ _ => assert (ED : d = shown_desc q) end.
+  { unfold shown_desc. rewrite <- Z.lor_assoc. change (DESC_NORMAL + DESC_PAGE) with 2047.
+    match goal with |- Z.lor _ ?c = _ => change c with 2047 end. apply lor_page; lia. }
   rewrite ED. change (level3 c' (q / 512)) with (level3 c (q / 512)). rewrite cfg_level3.
   assert (M0 : m (shown_at b q) = 0).
   { unfold shown_at. rewrite (t_3 _ _ T); auto; [|unfold is_word; lia]. unfold henc. cbn [Z.eqb Pos.eqb].
