@@ -200,11 +200,11 @@ Proof.
   destruct (Aset_maps _ (R_wf _ _ H) _ _ _ _ _ B M) as [?|(i & E & _ & R & [(x & O)|(_ & O & _)])]; eauto 8.
 Qed.
 
-(* Any exception but the host's call VM_CREATE: no undefined behaviour, an end, every state on the way safe; who owns, maps and runs
+(* Every exception: no undefined behaviour, an end, every state on the way safe; who owns, maps and runs
    what changes by the named steps of invariant/trap_steps.v and the calls above alone. What registers hold is not said. *)
 Theorem trap_is_safe : trap_safe Program.core.
 Proof.
-  intros a s kind c HR MO XO CO. pose proof (trap_steps_wp a s kind HR MO XO CO) as H. unfold wp in H. fold c in H.
+  intros a s kind c HR MO XO. pose proof (trap_steps_wp a s kind HR MO XO) as H. unfold wp in H. fold c in H.
   destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
   exists r, b, s'. split; [|auto].
   exact (Program.core_means "trap"%string nie.generated.trap.trap.trap_sem eq_refl [c; kind] s r s' E).

@@ -21,13 +21,12 @@ Open Scope list_scope.
 
 (** What is claimed. *)
 
-(* Of a step: the general registers hold 64-bit numbers, as they do (the model's integers have no width); the host does not call
-   VM_CREATE, which is not proved yet (so that a run from boot has no VM: [core_stays_safe] is of runs that begin with VMs); and a CPU that starts runs no vCPU. *)
+(* Of a step: the general registers hold 64-bit numbers, as they do (the model's integers have no width); and a CPU that starts
+   runs no vCPU. *)
 Definition permitted (s : machine) (l : label) : Prop :=
   match l with
   | Do _ => True
-  | Trap c e _ _ => (forall r, 0 <= r < 31 -> 0 <= x s c r < 2 ^ 64) /\
-      (at1 cpus_vm (glob s) c <> CPU_HOST \/ other_call (Z.land (x s c 0) 0xffffffff) = false)
+  | Trap c e _ _ => forall r, 0 <= r < 31 -> 0 <= x s c r < 2 ^ 64
   | Start c _ _ => at1 cpus_vm (glob s) c = CPU_HOST
   end.
 Definition permitted_run (P : program gvar) (s : machine) (tr : list label) : Prop :=
@@ -193,17 +192,13 @@ Proof.
   intros a s l G PE. destruct l as [d|c e i d|c i d]; cbn [next].
   - pose proof (good_do a s d G) as G'. split; [eauto|]. intros h o [E|[]]. injection E as <- _. eapply good_safe; eauto.
   - destruct (is_cpu c && negb (Map.get (off s) c) && possible e)%bool eqn:B; [|exact Logic.I]. apply andb_prop in B as [B _]. apply andb_prop in B as [IC _].
-    assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia). destruct PE as [PX PC].
+    assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia).
     set (h := take c e (enter c i d (hw s))).
     assert (AL : alike (hw s) h) by (eapply alike_trans; [apply alike_enter|apply alike_take]).
     pose proof (good_mid a s c _ h G C AL eq_refl (vectors_quiet c s (glob s))) as MI. destruct (R_of_mid _ _ _ MI) as [HR RO].
     set (a1 := snapshot a (C_store.glob (Mach (vectors_save c s (glob s)) h)) (C_store.hw (Mach (vectors_save c s (glob s)) h))) in *.
-    assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros r Rr; rewrite vectors_at by auto; auto).
-    assert (CO : covered c a1 (vectors_save c s (glob s))).
-    { destruct PC as [N|O]; [left|right].
-      - rewrite <- (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HR) c C)). cbn [C_store.glob]. rewrite (oq_at _ _ _ _ _ (vectors_quiet c s (glob s))) by reflexivity. exact N.
-      - replace (c * 31) with (c * 31 + 0) by lia. rewrite vectors_at by lia. exact O. }
-    destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_man _ _ _ _ MI) XO CO) as (r & b & [g' h'] & E & _ & HB & MO).
+    assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros r Rr; rewrite vectors_at by auto; exact (PE r Rr)).
+    destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & _ & HB & MO).
     destruct (engine_good "trap" [c; kind e] c s h g' h' [r] b E HB MO) as (s' & l & EQ & GB & F). rewrite EQ. split; eauto using all_safe_in.
   - destruct (is_cpu c && Map.get (off s) c)%bool eqn:B; [|exact Logic.I]. apply andb_prop in B as [IC _].
     assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia).
@@ -255,7 +250,7 @@ Proof.
   eapply run_safe; [exact TS|exact SS| |exact H]. eapply good_R; [exact HR|exact MO|exact EG|]. rewrite EH. constructor; reflexivity.
 Qed.
 
-(* The same from any state between two handlers that agrees with a well-formed one, with VMs. *)
+(* The same from any state between two handlers that agrees with a well-formed one. *)
 Theorem core_stays_safe : forall tr a s, good a s -> permitted_run Program.core s tr ->
   run Program.core s tr <> Crash /\ forall h, states Program.core s tr h -> safe h.
 Proof. exact (run_safe Program.core Theorems.trap_is_safe Theorems.start_is_safe). Qed.
