@@ -14,7 +14,9 @@ Require nie.generated.call.page_remove nie.generated.call.table_remove nie.gener
 From nie.proof.refine Require Import vm_stop_refines vm_activate_refines vm_info_refines vcpu_destroy_refines.
 Require nie.generated.call.vcpu_destroy nie.generated.call.vm_info nie.generated.call.vm_stop nie.generated.call.vm_activate.
 From nie.proof.refine Require Import vcpu_create_refines vcpu_create_statement vcpu_run_refines vcpu_run_statement.
-Require nie.generated.call.vcpu_run.
+From nie.proof.refine Require vcpu_leaves.
+From nie.spec Require Switch.
+Require nie.generated.call.vcpu_run nie.generated.state.world.
 Require nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import vm_create_refines vm_create_statement vm_destroy_refines vm_destroy_statement.
 Require nie.generated.call.vm_create nie.generated.call.vm_destroy.
@@ -23,6 +25,14 @@ Require nie.generated.boot.
 Require nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
 Open Scope Z_scope.
+
+(* A vCPU leaves its CPU exactly as spec/Switch.v says, and tells the host what it says. *)
+Theorem exit_vcpu_is_correct : exit_vcpu_correct Program.core.
+Proof.
+  intros a s v i e HR RU. destruct (vcpu_leaves.exit_vcpu_exact a s v i e HR RU) as (s' & E & H). exists s'. split; [|exact H].
+  exact (Program.core_means "exit_vcpu"%string nie.generated.state.world.exit_vcpu_sem eq_refl
+    [me (hw s); Switch.exit_reason e; Switch.exit_ipa e; Switch.exit_width e; Switch.exit_value e] s tt s' E).
+Qed.
 
 (* VCPU_RUN does exactly what spec/call/vcpu_run.v says, register for register. *)
 Theorem vcpu_run_is_correct : vcpu_run_correct Program.core.

@@ -3,6 +3,7 @@
 From nie.proof Require Theorems.
 Print Assumptions Theorems.vm_info_is_correct.
 Print Assumptions Theorems.vcpu_run_is_correct.
+Print Assumptions Theorems.exit_vcpu_is_correct.
 Print Assumptions Theorems.vcpu_create_is_correct.
 Print Assumptions Theorems.vcpu_destroy_is_correct.
 Print Assumptions Theorems.vm_create_is_correct.
@@ -49,6 +50,7 @@ Print Assumptions vm_destroy_isolates.vm_destroy_does.
 Print Assumptions vm_destroy_isolates.free_is_nowhere.
 From nie.proof.security Require vcpu_create_isolates vcpu_destroy_isolates vcpu_run_isolates.
 Print Assumptions vcpu_run_isolates.entry_shows_no_host.
+Print Assumptions vcpu_run_isolates.exit_shows_no_vm.
 Print Assumptions vcpu_create_isolates.vcpu_create_does.
 Print Assumptions vcpu_destroy_isolates.vcpu_destroy_does.
 From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.

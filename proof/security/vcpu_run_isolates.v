@@ -1,6 +1,6 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 (* VCPU_RUN shows the VM nothing of the host: two hosts that say the same in the run record, whatever else their registers
-   hold, give a vCPU the same registers. *)
+   hold, give a vCPU the same registers. And what the host finds in its registers afterwards is its own. *)
 From Coq Require Import ZArith List Bool Lia.
 From RecordUpdate Require Import RecordSet.
 From nie.model Require Import Machine.
@@ -8,7 +8,7 @@ From nie.generated Require Import Constants.
 From nie.spec Require Import State.
 From nie.spec Require Registers Switch.
 From nie.proof.invariant Require Import trap_steps vcpu_run_preserves.
-From nie.proof.refine Require Import Exact vcpu_enters vcpu_run_refines.
+From nie.proof.refine Require Import Exact vcpu_enters vcpu_run_refines vcpu_leaves.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 
@@ -177,4 +177,35 @@ Theorem entry_shows_no_host : forall c v i a a', 0 <= v < NIE_MAX_VMS -> 0 <= i 
   seen_alike c (Switch.enter_vcpu c v i a) (Switch.enter_vcpu c v i a').
 Proof.
   intros c v i a a' V I P. rewrite !enter_stages. apply answer_seen; [apply last_seen, controlled_seen, P|apply last_public, controlled_public; auto].
+Qed.
+
+(** The way out: registers of the host are what it left there, but x0, which is the status; the vectors are zero. What else
+    it learns is in the run record: [Switch.exit_words], by [told_words] of vcpu_leaves.v. *)
+Lemma host_regs : forall x r, 0 <= r < REG_SWITCHED -> Map.get (here (Switch.controls_host x)) r = Map.get (here x) r.
+Proof. intros x r R. rewrite host_controls_are. unfold REG_SWITCHED in R. rewrite !get_set_other by (unfold REG_HCR_EL2, REG_VTTBR_EL2, REG_VMPIDR_EL2, REG_CNTVOFF_EL2, REG_CNTHCTL_EL2, REG_ICH_HCR_EL2; lia). reflexivity. Qed.
+Lemma load_here : forall c x, here (Switch.load_host c x) = Switch.fill REG_SWITCHED 0 (Map.get (host_sysreg (cpu_at x c))) (here x).
+Proof. reflexivity. Qed.
+Lemma host_x_of : forall c x j, 0 <= j < 31 -> Registers.x_of (Switch.controls_host (Registers.set_x c 0 NIE_OK (Switch.load_host c x))) c j =
+  if j =? 0 then NIE_OK else Map.get (host_x (cpu_at x c)) j.
+Proof.
+  intros c x j J. assert (K : forall y, Registers.x_of (Switch.controls_host y) c j = Registers.x_of y c j) by reflexivity. rewrite K. clear K.
+  unfold Registers.x_of, Registers.set_x. rewrite cpu_at_put, Z.eqb_refl.
+  transitivity (Map.get (Map.set (cpu_x (cpu_at (Switch.load_host c x) c)) 0 NIE_OK) j); [reflexivity|]. rewrite Map.get_set. destruct (j =? 0); auto.
+  transitivity (Map.get (cpu_x (cpu_at (set_cpu c (cpu_at x c <| cpu_x := host_x (cpu_at x c) |>) x) c)) j); [reflexivity|]. rewrite cpu_at_put, Z.eqb_refl. reflexivity.
+Qed.
+Theorem exit_shows_no_vm : forall c v i e a, runs a c v i -> let b := snd (Switch.exit_vcpu c e a) in
+  (forall r, 0 <= r < REG_SWITCHED -> Map.get (here b) r = Map.get (host_sysreg (cpu_at a c)) r) /\
+  (forall j, 0 <= j < 31 -> Registers.x_of b c j = if j =? 0 then NIE_OK else Map.get (host_x (cpu_at a c)) j) /\
+  (forall j, Map.get (fp_here b) j = 0).
+Proof.
+  intros c v i e a RU b. unfold b. rewrite (leave_is c v i a e RU). set (o := _ =? _). clearbody o. clear b.
+  assert (K : forall x, cpu_at (leave c v i o x) c = cpu_at x c <| cpu_vm := CPU_HOST |>) by (intro x; unfold leave; rewrite cpu_at_put, Z.eqb_refl; reflexivity).
+  assert (KS : cpu_at (Switch.save_vcpu c v i a) c = cpu_at a c) by reflexivity. pose proof (K (Switch.save_vcpu c v i a)) as E. rewrite KS in E.
+  assert (FP : forall j, Map.get (fp_here (leave c v i o (Switch.save_vcpu c v i a))) j = 0).
+  { intro j. transitivity (Map.get (Map.const 0) j); [reflexivity|]. apply Map.get_const. }
+  revert E FP. generalize (leave c v i o (Switch.save_vcpu c v i a)). intros x E FP. split; [|split].
+  - intros r R. rewrite host_regs by auto. transitivity (Map.get (here (Switch.load_host c x)) r); [reflexivity|]. rewrite load_here, get_fill, E by (unfold REG_SWITCHED; lia).
+    unfold REG_SWITCHED in *. replace ((0 <=? r) && (r <? 0 + 28)) with true by lia. cbn. f_equal. lia.
+  - intros j J. rewrite host_x_of, E by auto. reflexivity.
+  - exact FP.
 Qed.
