@@ -89,5 +89,8 @@ Print Assumptions leak_exit.core_shows_the_same.
 From nie.proof.security Require leak_reuse.
 Print Assumptions leak_reuse.reuse_leaks.
 Print Assumptions leak_reuse.core_reuses_zeros.
+From nie.proof.security Require forge_spent.
+Print Assumptions forge_spent.spent_forges.
+Print Assumptions forge_spent.core_refuses.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
