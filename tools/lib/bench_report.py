@@ -64,7 +64,7 @@ def life_line(results):
     cost = {s: life[s]["el2"] + life[s]["host"] for s in life}
     ours, bar = cost.pop("nie", None), cost.get("protected KVM, ordinary VM, newest")
     note = ours and (f"EL2 {number(life['nie']['el2'])}, host's kernel {number(life['nie']['host'])}; the hashing, apart, "
-                     f"{number(life['nie']['hash'])}; bar: half of protected KVM")
+                     f"{number(life['nie']['hash'])}; bar: half of protected KVM; without protection KVM costs far less, see below")
     return line("create, boot to a shell and destroy a VM of 256 MiB: EL2 and the host's kernel", bar and bar // 2, ours, cost,
                 note or "")
 
@@ -74,7 +74,8 @@ def size_lines(results):
     if not size:
         return
     yield line("RAM that the engine takes of 1 GiB", (1 << 30) // 200, size["1 GiB"], unit="bytes",
-               note="its image and fixed tables of 64 VMs included")
+               note=f"its image and fixed tables of 64 VMs included; {size['1 GiB, used']:,} B of it are used")
+    yield line("of 2 GiB", (2 << 30) // 200, size["2 GiB"], unit="bytes")
     yield line("of each further GiB", (1 << 30) // 200, size["each further GiB"], unit="bytes")
     yield line("a VM with eight vCPUs, beside its tables", 65536, size["VM, static"] + size["eight contexts"],
                unit="bytes", note="its eight run records, 32 KiB, stay the host's")
@@ -120,6 +121,43 @@ def scale_table(results):
     return "\n".join(text)
 
 
+def lock_table(results):
+    """Computed, not counted: see bench_rows.lock_wait."""
+    functions, gic = results.get("exit"), results.get("guest/nie", {}).get("ROW_GUEST_GIC")
+    if not functions or not gic:
+        return ""
+    free = sum(sum(functions[name]) for name in bench_rows.UNLOCKED)
+    held = (sum(sum(kinds) for kinds in functions.values()) - free) / 2
+    text = [f"The lock is held for {held:,.0f} instructions of a crossing at most; an exit has {free + gic['el1']:,.0f} outside of it.", "",
+            "| instructions of the VM between two exits | 1 CPU | 2 CPUs | 4 CPUs | 8 CPUs |", "|---:|---:|---:|---:|---:|"]
+    for vm in (0, 1000, 10000, 100000):
+        waits = [bench_rows.lock_wait(cpus, held, free + gic["el1"], vm) for cpus in (1, 2, 4, 8)]
+        text.append(f"| {vm:,} | " + " | ".join(f"{w:,.0f}" for w in waits) + " |")
+    return "\n".join(text)
+
+
+DIRECTIONS = {"exit_vcpu": "to the host", "fp_save": "to the host", "fp_zero": "to the host", "enter_vcpu": "to the VM",
+              "fp_load": "to the VM"}
+
+
+def where_table(results):
+    """An exit and entry by function, and an interrupt between two vCPUs."""
+    text = ["| exit and entry, at EL2 | | system registers | loads and stores | the rest | all |", "|---|---|---:|---:|---:|---:|"]
+    functions = sorted(results.get("exit", {}).items(), key=lambda item: -sum(item[1]))
+    for name, kinds in functions:
+        text.append(f"| `{name}` | {DIRECTIONS.get(name, 'both')} | " + " | ".join(f"{n:,.0f}" for n in (*kinds, sum(kinds))) + " |")
+    sums = [sum(kinds[i] for _, kinds in functions) for i in range(3)]
+    text.append("| all | | " + " | ".join(f"{n:,.0f}" for n in (*sums, sum(sums))) + " |")
+    sgi = results.get("sgi/nie")
+    if sgi and "engine" in sgi:
+        module = sum(n for _, n in sgi["module"])
+        text += ["", "| an interrupt to the other vCPU | instructions |", "|---|---:|"]
+        text += [f"| engine, `{name}` | {n:,.0f} |" for name, n in sgi["engine"] if n >= 10]
+        text += [f"| nie.ko, `{name}` | {n:,.0f} |" for name, n in sgi["module"] if n >= 10]
+        text += [f"| nie.ko, all | {module:,.0f} |", f"| Linux | {sgi['el1'] - module:,.0f} |"]
+    return "\n".join(text)
+
+
 def plot(results):
     """Bars of the three exits that every system has, by gnuplot."""
     data = os.path.join(measure.OUT, "plot.tsv")
@@ -128,13 +166,14 @@ def plot(results):
         for system in bench_rows.SYSTEMS:
             got = results.get(f"guest/{system}", {})
             shown = [str(bench_rows.total(got[r])) if r in got and (system, r) not in OTHER_WORK else "0" for r in rows]
-            f.write("\t".join([f'"{system}"', *shown]) + "\n")
+            label = system.replace(", ", ",\\n").replace(" in ", "\\nin ")
+            f.write("\t".join([f'"{label}"', *shown]) + "\n")
     out = os.path.join(measure.ROOT, "docs", "benchmarks.svg")
     titles = ["version call", "GIC register, host's kernel", "device register, user space"]
     bars = ", ".join(f"'{data}' using {n + 2}:xtic(1) title \"{title}\"" for n, title in enumerate(titles))
     script = (f"set terminal svg size 900,420 font 'sans,11'; set output '{out}'; set style data histograms; "
-              "set style fill solid 0.8; set logscale y; set yrange [10:*]; set grid ytics; set key top left; "
-              "set xtics rotate by -12; set datafile separator '\\t'; "
+              "set style fill solid 0.8; set logscale y; set yrange [10:*]; set grid ytics; set key outside top center horizontal; "
+              "set bmargin 4; set datafile separator '\\t'; "
               f"set ylabel 'instructions, round trip (log)'; plot {bars}")
     subprocess.run(["gnuplot", "-e", script], check=True)
 
@@ -143,7 +182,8 @@ def write(results, lines):
     path = os.path.join(measure.ROOT, "docs", "BENCHMARKS.md")
     with open(path, encoding="utf-8") as f:
         text = f.read()
-    for name, body in (("table", markdown(lines)), ("scale", scale_table(results))):
+    parts = {"table": markdown(lines), "scale": scale_table(results), "lock": lock_table(results), "where": where_table(results)}
+    for name, body in parts.items():
         begin, end = f"<!-- {name}: written by ./nie bench --write -->", f"<!-- end of {name} -->"
         head, rest = text.split(begin)
         text = head + begin + "\n" + body + "\n" + end + rest.split(end)[1]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ./nie bench measures: the rows, their bars, the peers, and which boot gives which number."""
+import heapq
 import os
+import random
 import re
 import subprocess
 
@@ -35,6 +37,8 @@ LIVES = {
     "KVM nVHE": ("life-kvm", "6.12", "kvm-arm.mode=nvhe"),
     "protected KVM, ordinary VM, newest": ("life-kvm", "new", "kvm-arm.mode=protected"),
 }
+# Of the engine's code, what runs without the lock.
+UNLOCKED = ("vectors", "from_lower", "quick", "slow", "resume")
 TRIAL_PEERS = {
     "ROW_GUEST_CALL": {"Bao": 202},
     "ROW_HOST_NULL": {"Bao, refused call": 149, "KVM's own EL2, smallest call": 150},
@@ -97,11 +101,42 @@ def guest_rows(system):
 
 
 def sgi_rows(system):
-    """The same with two vCPUs on two CPUs: only interrupts between them."""
+    """The same with two vCPUs on two CPUs: only interrupts between them. Of the engine also by function."""
     how, kernel, mode = SYSTEMS[system]
-    got = measure.linux(re.sub(r"\W+", "-", system) + "-2", how, kernel=kernel, mode=mode, cpus=2)
-    row = got[N["ROW_GUEST_SGI"]]
-    return dict(row.mode, samples=row.count)
+    file = re.sub(r"\W+", "-", system) + "-2"
+    profile = N["ROW_GUEST_SGI"] if how == "nie" else None
+    row = measure.linux(file, how, kernel=kernel, mode=mode, cpus=2, profile=profile)[N["ROW_GUEST_SGI"]]
+    found = dict(row.mode, samples=row.count)
+    if how == "nie":
+        found["engine"] = measure.hot_functions(f"{measure.OUT}/{file}.samples", row.count)
+        found["module"] = measure.module_functions(file, row.count)
+    return found
+
+
+def exit_rows():
+    """{function: [system registers, loads and stores, the rest]} of an exit and entry under the bare-metal host."""
+    count = measure.bare("bench_paths", profile=N["ROW_VM_EXIT"])[N["ROW_VM_EXIT"]].count
+    return measure.kinds_of_functions(f"{measure.OUT}/bench_paths-1.samples", count)
+
+
+def lock_wait(cpus, held, free, vm, turns=4000):
+    """
+    Mean instructions that one crossing into the engine waits for the lock, computed: `cpus` CPUs each in turn work
+    (`free` for an exit, half on each side, and `vm` on average in the VM, exponentially) and hold the lock for `held`.
+    Each instruction takes as long as any other; who asked first gets the lock.
+    """
+    number = random.Random(1)
+    ready = [(number.random() * (held + free + vm), cpu, 0) for cpu in range(cpus)]
+    heapq.heapify(ready)
+    lock_free, waited = 0.0, 0.0
+    for _ in range(turns * cpus):
+        asked, cpu, turn = heapq.heappop(ready)
+        begins = max(asked, lock_free)
+        waited += begins - asked
+        lock_free = begins + held
+        work = free / 2 + (number.expovariate(1 / vm) if turn % 2 and vm else 0)
+        heapq.heappush(ready, (lock_free + work, cpu, turn + 1))
+    return waited / (turns * cpus)
 
 
 def life_row(system):
@@ -115,12 +150,15 @@ def life_row(system):
 
 
 def engine_pages(memory):
-    """Pages that the engine takes of a machine with `memory` MiB: the manifest says."""
+    """(pages that the engine takes of a machine with `memory` MiB, those that it uses): the manifest says."""
     image = measure.pack(f"memory-{memory}", "max", 1, memory, f"{measure.OUT}/host.img")[1]
     with open(image, "rb") as f:
         data = f.read()
     base = data.index((0x316E616D2D65696E).to_bytes(8, "little"))
-    return int.from_bytes(data[base + 16:base + 24], "little")
+    word = [int.from_bytes(data[base + 8 * i:base + 8 * i + 8], "little") for i in range(32)]
+    # abi/manifest.h: ENGINE_BASE, ENGINE_PAGES, RAM_BASE, RAM_PAGES, TABLES, DEV_PAGES; pack-image has the same sum.
+    gibs = -(-(word[3] + word[4]) // 262144)
+    return word[2], word[5] - word[1] + 1 + gibs + word[15] // 512 + word[4] // 512
 
 
 def sizes():
@@ -128,11 +166,14 @@ def sizes():
     elf = f"{measure.ROOT}/build/engine/engine.elf"
     text = subprocess.run(["llvm-nm-19", "-S", elf], check=True, capture_output=True, text=True).stdout
     symbol = {p[3]: int(p[1], 16) for p in (line.split() for line in text.splitlines()) if len(p) == 4}
+    one, two = engine_pages(1024), engine_pages(2048)
     per_vm = (symbol["vms"] + symbol["vcpus"] + symbol["lasts"]) // 64
     return {
         "image": os.path.getsize(f"{measure.ROOT}/build/engine/engine.img"),
-        "1 GiB": engine_pages(1024) * 4096,
-        "each further GiB": (engine_pages(2048) - engine_pages(1024)) * 4096,
+        "1 GiB": one[0] * 4096,
+        "1 GiB, used": one[1] * 4096,
+        "2 GiB": two[0] * 4096,
+        "each further GiB": (two[0] - one[0]) * 4096,
         "VM, static": per_vm,
         "eight contexts": 8 * 4096,
     }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boots of what is measured: build, run QEMU with test/bench/count.so, and read its samples."""
+import bisect
 import collections
 import os
+import re
 import subprocess
 
 import hostile
@@ -11,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 OUT = os.path.join(ROOT, "build", "test", "bench")
 REPEATABLE = ["-accel", "tcg,thread=single", *hostile.REPEATABLE, "-seed", "1"]
 ENGINE_BASE = 0x40200000  # where QEMU loads an Image
+KERNEL = 0xffff800080000000  # Linux' own text starts here, its modules lie below (nokaslr)
 LEVELS = ("el0", "el1", "el2", "low")  # low: EL1 at low addresses, the bare-metal guest's own
 
 
@@ -151,13 +154,48 @@ def extent(function):
     return names[at][0], names[at + 1][0]
 
 
+def name_at(names, at):
+    """Of [(start, name)] in order the last one that begins at or before `at`."""
+    return names[bisect.bisect_right(names, (at, "\x7f")) - 1][1]
+
+
+def places(samples):
+    """[(exception level, address, how often it ran)] of a run with a profile."""
+    with open(samples, encoding="utf-8") as lines:
+        parts = [line.split() for line in lines if line.startswith("pc")]
+    return [(int(level), int(at, 16), int(n)) for _, level, at, n in parts]
+
+
 def hot_functions(samples, count):
     """[(function of the engine, instructions a sample)], most first, of a run with a profile."""
     found, names = collections.Counter(), functions()
-    with open(samples, encoding="utf-8") as lines:
-        for line in lines:
-            first, *rest = line.split()
-            if first == "pc" and rest[0] == "2":
-                at = int(rest[1], 16) - ENGINE_BASE
-                found[[name for start, name in names if start <= at][-1]] += int(rest[2])
+    for level, at, n in places(samples):
+        if level == 2:
+            found[name_at(names, at - ENGINE_BASE)] += n
     return [(name, n / count) for name, n in found.most_common()]
+
+
+def module_functions(name, count):
+    """The same of nie.ko's functions; the host printed where they are when it had loaded the module."""
+    with open(f"{OUT}/{name}.log", encoding="utf-8", errors="replace") as log:
+        names = sorted((int(at, 16), f) for at, f in re.findall(r"([0-9a-f]{16}) [tT] (\w+)\s+\[nie\]", log.read()))
+    if not names:
+        raise Failed(f"{name}: the console has no symbols of nie.ko")
+    found = collections.Counter()
+    for level, at, n in places(f"{OUT}/{name}.samples"):
+        if level == 1 and names[0][0] <= at < KERNEL:
+            found[name_at(names, at)] += n
+    return [(f, n / count) for f, n in found.most_common()]
+
+
+def kinds_of_functions(samples, count):
+    """{function of the engine: [system registers, loads and stores, the rest]}, instructions a sample."""
+    kind, names, found = {}, functions(), collections.defaultdict(lambda: [0, 0, 0])
+    for line in sh("llvm-objdump-19", "-d", "--no-show-raw-insn", "build/engine/engine.elf").splitlines():
+        code = re.match(r"\s+([0-9a-f]+):\s+([\w.]+)", line)
+        if code:
+            kind[int(code[1], 16)] = 0 if code[2] in ("mrs", "msr") else 1 if code[2][:2] in ("ld", "st") else 2
+    for level, at, n in places(samples):
+        if level == 2:
+            found[name_at(names, at - ENGINE_BASE)][kind[at - ENGINE_BASE]] += n
+    return {name: [n / count for n in row] for name, row in found.items()}
