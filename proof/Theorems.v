@@ -215,7 +215,7 @@ Qed.
 Theorem trap_is_safe : trap_safe Program.core.
 Proof.
   intros a s kind c HR MO XO. pose proof (trap_steps_wp a s kind HR MO XO) as H. unfold wp in H. fold c in H.
-  destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
+  destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO' & OFF).
   exists r, b, s'. split; [|auto].
   exact (Program.core_means "trap"%string nie.generated.trap.trap.trap_sem eq_refl [c; kind] s r s' E).
 Qed.

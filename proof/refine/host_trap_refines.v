@@ -81,7 +81,7 @@ End Host.
 Definition ended (c : Z) (Rel : state -> Prop) (s' : MACH) : Prop := exists b, Rel b /\ mid c (vttbr_of b) b s'.
 
 Theorem trap_wp : forall c a gl h kind (Rel : state -> Prop) (Q : Z -> MACH -> Prop), mid c (vttbr_of a) a (Mach gl h) -> x_ok c gl ->
-  (forall b, steps c a b -> Rel b) -> (forall r s', ended c Rel s' -> Q r s') ->
+  (forall b, steps c a b -> Rel b) -> (forall r s', ended c (fun b => Rel b /\ (r = TRAP_CPU_OFF -> cpu_vm (cpu_at b c) = CPU_HOST)) s' -> Q r s') ->
   (cpu_vm (cpu_at a c) = CPU_HOST -> calls_end c a (fun _ s' => ended c Rel s') gl) -> wp (trap c kind) Q (Mach gl h).
 Proof.
   intros c a gl h kind Rel Q MI XO HS H HC.
@@ -90,13 +90,14 @@ Proof.
   { eapply run_any; [exact MI|intros; apply k_lock|]. auto. }
   { intros r s' E. unfold engine_lock in E. now apply on_hw_glob in E. }
   cbn beta. intros _ [gl1 h1] [M1 G1]. cbn [glob] in G1. subst gl1.
+  assert (NR : forall s', ended c Rel s' -> ended c (fun b => Rel b /\ (TRAP_RESUME = TRAP_CPU_OFF -> cpu_vm (cpu_at b c) = CPU_HOST)) s') by (intros s' (b & X & M); exists b; split; [split; [exact X|discriminate]|exact M]).
   apply wp_bind. eapply wp_load1; [reflexivity|lia|]. cbn beta. pose proof (proj1 (mid_runs _ _ _ _ M1)) as E. cbn [glob] in E. rewrite E.
-  apply wp_bind. eapply wp_weaken with (Q := fun _ s' => ended c Rel s').
+  apply wp_bind. eapply wp_weaken with (Q := fun r s' => ended c (fun b => Rel b /\ (r = TRAP_CPU_OFF -> cpu_vm (cpu_at b c) = CPU_HOST)) s').
   2:{ intros r s' (b & S & M). apply wp_bind. eapply run_any; [exact M|intros; apply k_unlock|]. intros _ s2 M2. apply wp_ret, H. exists b. auto. }
   destruct (Z.eqb_spec (cpu_vm (cpu_at a c)) CPU_HOST) as [HO|HO].
   - apply wp_bind. eapply host_trap_wp; [exact HO|exact M1|exact XO| |].
-    + intros r s' M. apply wp_ret. now apply AF, after_quiet.
-    + intros h' M'. eapply wp_weaken; [now apply HC|]. intros [] s' A. now apply wp_ret.
+    + intros r s' M. apply wp_ret. exists a. split; [split; [apply HS, no_step|auto]|exact M].
+    + intros h' M'. eapply wp_weaken; [now apply HC|]. intros [] s' A. apply wp_ret. now apply NR.
   - apply wp_bind. eapply vcpu_trap_wp with (v := cpu_vm (cpu_at a c)) (i := cpu_vcpu (cpu_at a c)); [split; auto|exact M1|exact XO|].
-    intros s' A. apply wp_ret. now apply AF.
+    intros s' A. apply wp_ret. now apply NR, AF.
 Qed.

@@ -40,15 +40,19 @@ Inductive called : state -> state -> Prop :=
 | By_vcpu_create a vm vcpu ctx run entry x : called a (snd (nie.spec.call.vcpu_create.vcpu_create vm vcpu ctx run entry x a))
 | By_vm_destroy a vm : called a (snd (nie.spec.call.vm_destroy.vm_destroy vm a))
 | By_vm_create a vm root base pages n now : called a (snd (nie.spec.call.vm_create.vm_create vm root base pages n now a)).
+(* On no CPU another vCPU than before. *)
+Definition same_runs (a b : state) : Prop := forall d, 0 <= d < NIE_MAX_CPUS -> cpu_vm (cpu_at b d) = cpu_vm (cpu_at a d).
 (* Named steps, or such a call between steps. *)
-Definition did (c : Z) (a b : state) : Prop := steps c a b \/ exists a1 b1, registers_only c a a1 /\ called a1 b1 /\ steps c b1 b.
+Definition did (c : Z) (a b : state) : Prop := steps c a b \/ exists a1 b1, registers_only c a a1 /\ called a1 b1 /\ same_runs a1 b1 /\ steps c b1 b.
 
 (* For every exception: kind, syndrome, addresses, registers, inputs, other CPUs are all arbitrary. [R] of the
    result holds [ok]: no obligation was violated and every state met, in mid-handler too, was [safe]. [did]: who owns, maps and
-   runs what changes by the named steps and calls alone; what registers and saved contexts hold is left open. *)
+   runs what changes by the named steps and calls alone; what registers and saved contexts hold is left open. A CPU that is
+   turned off runs no vCPU. *)
 Definition trap_safe (P : program gvar) : Prop := forall a s kind, let c := me (hw s) in
   R a s -> manifest_ok (glob s) -> x_ok c (glob s) ->
-  exists r b s', run_of P "trap" [c; kind] s = Some ([r], s') /\ did c a b /\ R b s' /\ manifest_ok (glob s').
+  exists r b s', run_of P "trap" [c; kind] s = Some ([r], s') /\ did c a b /\ R b s' /\ manifest_ok (glob s') /\
+    (r = TRAP_CPU_OFF -> cpu_vm (cpu_at b c) = CPU_HOST).
 Definition quick_safe (P : program gvar) : Prop := forall a s kind, let c := me (hw s) in
   R a s -> manifest_ok (glob s) ->
   exists r b s', run_of P "quick" [c; kind] s = Some ([r], s') /\ registers_only c a b /\ R b s' /\ manifest_ok (glob s').
@@ -56,15 +60,16 @@ Definition quick_safe (P : program gvar) : Prop := forall a s kind, let c := me 
 (** The proof. *)
 
 (* What the dispatch needs of a call's theorem. *)
-Definition kept (s s' : MACH) : Prop := field config_word (glob s') = field config_word (glob s) /\ me (hw s') = me (hw s).
+Definition kept (s s' : MACH) : Prop := field config_word (glob s') = field config_word (glob s) /\ field cpus_vm (glob s') = field cpus_vm (glob s) /\ me (hw s') = me (hw s).
 Definition call_ok {X} (code : M MACH X) (s : MACH) : Prop := forall a, R a s -> wp code (fun _ s' => exists b, called a b /\ R b s' /\ kept s s') s.
 
 Lemma plug : forall X (code : M MACH X) c a s (Q : X -> MACH -> Prop), mid c (vttbr_of a) a s -> call_ok code s ->
   (forall r s' b, did c a b -> mid c (vttbr_of b) b s' -> Q r s') -> wp code Q s.
 Proof.
   intros X code c a s Q MI CO H. destruct (R_of_mid _ _ _ MI) as [HR RO]. eapply wp_weaken; [exact (CO _ HR)|].
-  cbn beta. intros r s' (b & CB & HB & KC & KM). apply (H r s' b).
-  - right. eexists. exists b. split; [exact RO|]. split; [exact CB|apply no_step].
+  cbn beta. intros r s' (b & CB & HB & KC & KV & KM). apply (H r s' b).
+  - right. eexists. exists b. split; [exact RO|]. split; [exact CB|]. split; [|apply no_step]. intros d D.
+    rewrite <- (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HB) d D)), <- (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HR) d D)). unfold at1. now rewrite KV.
   - assert (MO : manifest_ok (glob s')) by (pose proof (mi_man _ _ _ _ MI) as []; constructor; unfold at1 in *; rewrite KC; auto).
     pose proof (mid_of_R _ _ HB MO) as MB. rewrite KM, (mi_me _ _ _ _ MI) in MB. exact MB.
 Qed.
@@ -75,69 +80,69 @@ Notation u x := (0 <= x < 2 ^ 64).
 Lemma page_remove_ok : forall vm ipa n, u vm -> u ipa -> u n -> call_ok (nie.generated.call.page_remove.call_page_remove vm ipa n) s.
 Proof.
   intros vm ipa n H1 H2 H3 a HR. eapply wp_weaken; [exact (page_remove_refines.page_remove_refines a s vm ipa n HR H1 H2 H3)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_remove|]. split; [exact HB|]. split; [now apply O|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_remove|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
 Qed.
 Lemma table_remove_ok : forall vm ipa l, u vm -> u ipa -> u l -> call_ok (nie.generated.call.table_remove.call_table_remove vm ipa l) s.
 Proof.
   intros vm ipa n H1 H2 H3 a HR. eapply wp_weaken; [exact (table_remove_refines.table_remove_refines a s vm ipa n HR H1 H2 H3)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_remove|]. split; [exact HB|]. split; [now apply O|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_remove|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
 Qed.
 Lemma page_add_zero_ok : forall vm ipa pa n l, u vm -> u ipa -> u pa -> u n -> u l -> call_ok (nie.generated.call.page_add_zero.call_page_add_zero vm ipa pa n l) s.
 Proof.
   intros vm ipa pa n l H1 H2 H3 H4 H5 a HR. eapply wp_weaken; [exact (page_add_zero_refines.page_add_zero_refines a s vm ipa pa n l HR H1 H2 H3 H4 H5)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_add_zero|]. split; [exact HB|]. split; [now apply O|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_add_zero|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
 Qed.
 Lemma page_shared_add_ok : forall vm ipa pa n, u vm -> u ipa -> u pa -> u n -> call_ok (nie.generated.call.page_shared_add.call_page_shared_add vm ipa pa n) s.
 Proof.
   intros vm ipa pa n H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (page_shared_add_refines.page_shared_add_refines a s vm ipa pa n HR H1 H2 H3 H4)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_shared_add|]. split; [exact HB|]. split; [now apply O|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_shared_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
 Qed.
 Lemma vm_stop_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_stop.call_vm_stop vm) s.
 Proof.
   intros vm H1 a HR. eapply wp_weaken; [exact (vm_stop_refines.vm_stop_refines a s vm HR H1)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_stop|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_stop|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F]].
 Qed.
 Lemma vm_activate_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_activate.call_vm_activate vm) s.
 Proof.
   intros vm H1 a HR. eapply wp_weaken; [exact (vm_activate_refines.vm_activate_refines a s vm HR H1)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_activate|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_activate|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F]].
 Qed.
 Lemma table_add_ok : forall vm ipa l pa, u vm -> u ipa -> u l -> u pa -> call_ok (nie.generated.call.table_add.call_table_add vm ipa l pa) s.
 Proof.
   intros vm ipa l pa H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (table_add_refines.table_add_refines a s vm ipa l pa HR H1 H2 H3 H4)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_add|]. split; [exact HB|]. split; [now apply O|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
 Qed.
 Lemma page_add_ok : forall vm ipa pa n, u vm -> u ipa -> u pa -> u n -> call_ok (nie.generated.call.page_add.call_page_add vm ipa pa n) s.
 Proof.
   intros vm ipa pa n H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (page_add_refines.page_add_refines a s vm ipa pa n HR H1 H2 H3 H4)|].
-  cbn beta. intros r s' (content & _ & HB & O & F). eexists. split; [apply By_page_add|]. split; [exact HB|]. split; [now apply O|apply F].
+  cbn beta. intros r s' (content & _ & HB & O & F). eexists. split; [apply By_page_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
 Qed.
 Lemma vcpu_destroy_ok : forall vm i, u vm -> u i -> call_ok (nie.generated.call.vcpu_destroy.call_vcpu_destroy vm i) s.
 Proof.
   intros vm i H1 H2 a HR. eapply wp_weaken; [exact (vcpu_destroy_refines.vcpu_destroy_refines a s vm i HR H1 H2)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_destroy|]. split; [exact HB|]. split; [apply O; easy|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_destroy|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|apply F]].
 Qed.
 Lemma vcpu_create_ok : forall vm i ctx run entry x, u vm -> u i -> u ctx -> u run -> u entry -> call_ok (nie.generated.call.vcpu_create.call_vcpu_create vm i ctx run entry x) s.
 Proof.
   intros vm i ctx run entry x H1 H2 H3 H4 H5 a HR. eapply wp_weaken; [exact (vcpu_create_refines.vcpu_create_refines a s vm i ctx run entry x HR H1 H2 H3 H4 H5)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_create|]. split; [exact HB|]. split; [apply O; easy|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_create|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|apply F]].
 Qed.
 Lemma vm_destroy_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_destroy.call_vm_destroy vm) s.
 Proof.
   intros vm H1 a HR. eapply wp_weaken; [exact (vm_destroy_refines.vm_destroy_refines a s vm HR H1)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_destroy|]. split; [exact HB|]. split; [apply O; easy|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_destroy|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|apply F]].
 Qed.
 Lemma vm_create_ok : forall vm root base pages n, u vm -> u root -> u base -> u pages -> u n -> call_ok (nie.generated.call.vm_create.call_vm_create vm root base pages n) s.
 Proof.
   intros vm root base pages n H1 H2 H3 H4 H5 a HR. eapply wp_weaken; [exact (vm_create_refines.vm_create_refines a s vm root base pages n HR H1 H2 H3 H4 H5)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_create|]. split; [exact HB|]. split; [apply O; easy|apply F].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_create|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|apply F]].
 Qed.
 (* It reads and writes the caller's registers itself. *)
 Lemma vm_info_ok : forall c, 0 <= c < NIE_MAX_CPUS -> x_ok c (glob s) -> call_ok (nie.generated.call.vm_info.call_vm_info c) s.
 Proof.
   intros c C XO a HR. pose proof (h_x _ _ _ (g_cpus _ _ (R_globals _ _ HR) c C) 1 ltac:(lia)) as E.
   eapply wp_weaken; [apply (vm_info_refines.vm_info_refines a s c HR C); unfold nie.spec.Registers.x_of; rewrite <- E; apply XO; lia|].
-  cbn beta. intros r s' (HB & O & F). eexists. split; [apply By_vm_info|]. split; [exact HB|]. split; [apply O; easy|now rewrite F].
+  cbn beta. intros r s' (HB & O & F). eexists. split; [apply By_vm_info|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|now rewrite F]].
 Qed.
 End Calls.
 
@@ -197,17 +202,33 @@ Qed.
 
 Lemma did_registers : forall c a b d, did c a b -> registers_only c b d -> did c a d.
 Proof.
-  intros c a b d [S|(a1 & b1 & X & Y & S)] RO; [left|right; exists a1, b1; split; auto; split; auto];
+  intros c a b d [S|(a1 & b1 & X & Y & Z & S)] RO; [left|right; exists a1, b1; split; auto; split; auto; split; auto];
     (eapply steps_trans; [exact S|]; apply one_step; now apply Registers).
 Qed.
 
+(* On other CPUs the same runs. *)
+Lemma steps_others : forall c a b, steps c a b -> forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> cpu_vm (cpu_at b d) = cpu_vm (cpu_at a d).
+Proof.
+  assert (PUT : forall c r a d, d <> c -> cpu_at (set_cpu c r a) d = cpu_at a d).
+  { intros c r a d N. rewrite cpu_at_put. now replace (d =? c) with false by lia. }
+  intros c a b S. induction S as [|a b e ST S IH]; intros d D N; auto. rewrite IH by auto. destruct ST; auto.
+  - destruct H. now apply ro_runs.
+  - unfold leave. now rewrite PUT.
+  - unfold enter. now rewrite PUT.
+Qed.
+Lemma did_others : forall c a b, did c a b -> forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> cpu_vm (cpu_at b d) = cpu_vm (cpu_at a d).
+Proof.
+  intros c a b [S|(a1 & b1 & X & _ & Z & S)] d D N; [eapply steps_others; eauto|].
+  rewrite (steps_others _ _ _ S d D N), (Z d D). destruct X. now apply ro_runs.
+Qed.
+
 Theorem trap_steps_wp : forall a s kind, let c := me (hw s) in R a s -> manifest_ok (glob s) -> x_ok c (glob s) ->
-  wp (trap c kind) (fun _ s' => exists b, did c a b /\ R b s' /\ manifest_ok (glob s')) s.
+  wp (trap c kind) (fun r s' => exists b, did c a b /\ R b s' /\ manifest_ok (glob s') /\ (r = TRAP_CPU_OFF -> cpu_vm (cpu_at b c) = CPU_HOST)) s.
 Proof.
   intros a [gl h] kind c HR MO XO. pose proof (mid_of_R _ _ HR MO) as MI. fold c in MI. cbn [glob hw] in *.
   eapply trap_wp with (Rel := did c a); [exact MI|exact XO|now left| |].
-  - intros r s' (b & S & M). destruct (R_of_mid _ _ _ M) as [HR' RO]. exists (snapshot b (glob s') (hw s')).
-    split; [eapply did_registers; eauto|]. split; [exact HR'|apply M].
+  - intros r s' (b & [S OFF] & M). destruct (R_of_mid _ _ _ M) as [HR' RO]. exists (snapshot b (glob s') (hw s')).
+    split; [eapply did_registers; eauto|]. split; [exact HR'|]. split; [apply M|]. intro X. destruct (ro_runs _ _ _ RO c (mi_c _ _ _ _ M)) as [-> _]. auto.
   - intros HO h' M. eapply host_call_wp; [exact M|exact HO|exact XO|]. auto.
 Qed.
 

@@ -21,13 +21,11 @@ Open Scope list_scope.
 
 (** What is claimed. *)
 
-(* Of a step: the general registers hold 64-bit numbers, as they do (the model's integers have no width); and a CPU that starts
-   runs no vCPU. *)
+(* Of a step: the general registers hold 64-bit numbers, as they do (the model's integers have no width). *)
 Definition permitted (s : machine) (l : label) : Prop :=
   match l with
-  | Do _ => True
   | Trap c e _ _ => forall r, 0 <= r < 31 -> 0 <= x s c r < 2 ^ 64
-  | Start c _ _ => at1 cpus_vm (glob s) c = CPU_HOST
+  | _ => True
   end.
 Definition permitted_run (P : program gvar) (s : machine) (tr : list label) : Prop :=
   forall n s' g l, run P s (firstn n tr) = Ok s' g -> nth_error tr n = Some l -> permitted s' l.
@@ -50,6 +48,7 @@ Record good (a : state) (s : machine) : Prop := {
   go_ram : ram (hw s) = ram_of a;
   go_engine : Machine.engine (hw s) = engine_of a;
   go_vttbr : forall d, vttbr (hw s) d = vttbr_of a d;
+  go_off : forall d, 0 <= d < NIE_MAX_CPUS -> Map.get (off s) d = true -> cpu_vm (cpu_at a d) = CPU_HOST;
 }.
 
 (* The same memory, TLBs and table bases: [me], inputs and other registers do not matter. *)
@@ -66,9 +65,10 @@ Qed.
 Lemma settled_own : forall h0 A m V h, world h0 A A m V h -> settled A m V h.
 Proof. intros. eapply settled_of_world; eauto. Qed.
 
-Lemma good_R : forall b g h s, R b (Mach g h) -> manifest_ok g -> glob s = g -> alike h (hw s) -> good b s.
+Lemma good_R : forall b g h s, R b (Mach g h) -> manifest_ok g -> glob s = g -> alike h (hw s) ->
+  (forall d, 0 <= d < NIE_MAX_CPUS -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST) -> good b s.
 Proof.
-  intros b g h s [W O G (m & X & T) RAM ENG [] N] MO EG AL. cbn [C_store.glob C_store.hw] in *. constructor; rewrite ?EG.
+  intros b g h s [W O G (m & X & T) RAM ENG [] N] MO EG AL OF. cbn [C_store.glob C_store.hw] in *. constructor; rewrite ?EG; try exact OF.
   - constructor; assumption.
   - exact G.
   - exact MO.
@@ -97,9 +97,9 @@ Proof. intros a s []. destruct go_hw0 as (m & X & T). eapply world_safe; eauto. 
 
 Lemma alike_refl : forall h, alike h h.
 Proof. constructor; auto. Qed.
-Lemma good_same : forall a s s', good a s -> glob s' = glob s -> alike (hw s) (hw s') -> good a s'.
+Lemma good_same : forall a s s', good a s -> glob s' = glob s -> off s' = off s -> alike (hw s) (hw s') -> good a s'.
 Proof.
-  intros a s s' [] EG AL. destruct go_hw0 as (m & X & T). constructor; rewrite ?EG; auto.
+  intros a s s' [] EG EO AL. destruct go_hw0 as (m & X & T). constructor; rewrite ?EG, ?EO; auto.
   - exists m. split; auto. eapply settled_alike; eauto.
   - now rewrite (al_ram _ _ AL).
   - now rewrite (al_engine _ _ AL).
@@ -112,16 +112,16 @@ Proof.
   - destruct G. destruct go_hw0 as (m & X & T).
     assert (X' : world (hw s) (Aset a) (Aset a) m (now m) (met (act_step d (hw s)))) by (apply world_met, world_act; exact X).
     pose proof (w_frame _ _ _ _ _ _ X') as F.
-    destruct s as [g h gp of]. change (good a (Step.Machine g (met (act_step d h)) gp of)). cbn [hw glob] in *. revert X' F. generalize (met (act_step d h)). intros h' X' F.
-    constructor; cbn [hw glob]; auto.
+    destruct s as [g h gp of]. change (good a (Step.Machine g (met (act_step d h)) gp of)). cbn [hw glob off] in *. revert X' F. generalize (met (act_step d h)). intros h' X' F.
+    constructor; cbn [hw glob off]; auto.
     + exists m. split; auto. eapply settled_own; eauto.
     + now rewrite (f_ram _ _ F).
     + now rewrite (f_engine _ _ F).
     + intro c. now rewrite (f_vttbr _ _ F).
-  - destruct (is_cpu c && (0 <=? r) && (r <? 31) && is64 v)%bool; auto. eapply good_same; [exact G|reflexivity|apply alike_refl].
-  - destruct (is_cpu c && (0 <=? r) && (r <? 66) && is64 v)%bool; auto. eapply good_same; [exact G|reflexivity|constructor; reflexivity].
+  - destruct (is_cpu c && (0 <=? r) && (r <? 31) && is64 v)%bool; auto. eapply good_same; [exact G|reflexivity|reflexivity|apply alike_refl].
+  - destruct (is_cpu c && (0 <=? r) && (r <? 66) && is64 v)%bool; auto. eapply good_same; [exact G|reflexivity|reflexivity|constructor; reflexivity].
   - destruct (nth_error (tlb (hw s)) n); auto. match goal with |- good a (if ?b then _ else _) => destruct b end; auto.
-    eapply good_same; [exact G|reflexivity|apply alike_refl].
+    eapply good_same; [exact G|reflexivity|reflexivity|apply alike_refl].
 Qed.
 
 (** The vectors. *)
@@ -175,12 +175,17 @@ Proof. intros l h a F I. unfold all_safe in F. rewrite Forall_forall in F. exact
 
 (* A function of the engine that keeps [R], on CPU [c]. *)
 Lemma engine_good : forall f args c s h g' h' rs b, run_of P f args (Mach (vectors_save c s (glob s)) h) = Some (rs, Mach g' h') ->
-  R b (Mach g' h') -> manifest_ok g' -> exists s' l, engine P f args c s h = Ok s' l /\ good b s' /\ all_safe l.
+  R b (Mach g' h') -> manifest_ok g' ->
+  (forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST) ->
+  (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end = true -> cpu_vm (cpu_at b c) = CPU_HOST) ->
+  exists s' l, engine P f args c s h = Ok s' l /\ good b s' /\ all_safe l.
 Proof.
-  intros f args c s h g' h' rs b E HR MO. destruct (R_hw _ _ HR) as (m & X & _).
+  intros f args c s h g' h' rs b E HR MO OT ON. destruct (R_hw _ _ HR) as (m & X & _).
   destruct (watched_run P f args _ h rs g' h' E (w_ok _ _ _ _ _ _ X)) as (l & W & F).
   unfold engine. rewrite W. cbn [C_store.hw C_store.glob]. eexists. exists l. split; [reflexivity|]. split; [|exact F].
-  eapply good_R; [exact HR|exact MO|reflexivity|constructor; reflexivity].
+  eapply good_R; [exact HR|exact MO|reflexivity|constructor; reflexivity|].
+  intros d D O. change (Map.get (Map.set (off s) c (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end)) d = true) in O. rewrite Map.get_set in O.
+  destruct (Z.eqb_spec d c) as [->|N]; auto.
 Qed.
 
 Lemma next_good : forall a s l, good a s -> permitted s l -> match next P s l with
@@ -198,17 +203,21 @@ Proof.
     pose proof (good_mid a s c _ h G C AL eq_refl (vectors_quiet c s (glob s))) as MI. destruct (R_of_mid _ _ _ MI) as [HR RO].
     set (a1 := snapshot a (C_store.glob (Mach (vectors_save c s (glob s)) h)) (C_store.hw (Mach (vectors_save c s (glob s)) h))) in *.
     assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros r Rr; rewrite vectors_at by auto; exact (PE r Rr)).
-    destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & _ & HB & MO).
-    destruct (engine_good "trap" [c; kind e] c s h g' h' [r] b E HB MO) as (s' & l & EQ & GB & F). rewrite EQ. split; eauto using all_safe_in.
-  - destruct (is_cpu c && Map.get (off s) c)%bool eqn:B; [|exact Logic.I]. apply andb_prop in B as [IC _].
+    destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & DID & HB & MO & OFF).
+    assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST).
+    { intros d' D N O. rewrite (did_others _ _ _ DID d' D N). destruct (ro_runs _ _ _ RO d' D) as [-> _]. now apply (go_off _ _ G). }
+    destruct (engine_good "trap" [c; kind e] c s h g' h' [r] b E HB MO OT (fun X => OFF (proj1 (Z.eqb_eq _ _) X))) as (s' & l & EQ & GB & F). rewrite EQ. split; eauto using all_safe_in.
+  - destruct (is_cpu c && Map.get (off s) c)%bool eqn:B; [|exact Logic.I]. apply andb_prop in B as [IC IO].
     assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia).
     set (h := enter c i d (hw s)).
     pose proof (good_mid a s c _ h G C (alike_enter c i d (hw s)) eq_refl (vectors_quiet c s (glob s))) as MI. destruct (R_of_mid _ _ _ MI) as [HR RO].
     set (a1 := snapshot a (C_store.glob (Mach (vectors_save c s (glob s)) h)) (C_store.hw (Mach (vectors_save c s (glob s)) h))) in *.
     assert (HO : cpu_vm (cpu_at a1 c) = CPU_HOST).
-    { rewrite <- (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HR) c C)). cbn [C_store.glob]. rewrite (oq_at _ _ _ _ _ (vectors_quiet c s (glob s))) by reflexivity. exact PE. }
-    destruct (SS a1 (Mach (vectors_save c s (glob s)) h) HR (mi_man _ _ _ _ MI) HO) as (b & [g' h'] & E & _ & HB & MO).
-    destruct (engine_good "cpu_start" [c] c s h g' h' [] b E HB MO) as (s' & l & EQ & GB & F). rewrite EQ. split; eauto using all_safe_in.
+    { destruct (ro_runs _ _ _ RO c C) as [-> _]. apply (go_off _ _ G); auto. }
+    destruct (SS a1 (Mach (vectors_save c s (glob s)) h) HR (mi_man _ _ _ _ MI) HO) as (b & [g' h'] & E & RB & HB & MO).
+    assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST).
+    { intros d' D N O. destruct (ro_runs _ _ _ RB d' D) as [-> _]. destruct (ro_runs _ _ _ RO d' D) as [-> _]. now apply (go_off _ _ G). }
+    destruct (engine_good "cpu_start" [c] c s h g' h' [] b E HB MO OT) as (s' & l & EQ & GB & F); [discriminate|]. rewrite EQ. split; eauto using all_safe_in.
 Qed.
 
 Lemma permitted_next : forall s l tr s' g, permitted_run P s (l :: tr) -> next P s l = Ok s' g -> permitted_run P s' tr.
@@ -245,9 +254,10 @@ End Program.
 Theorem from_boot : forall P, boot_correct P -> trap_safe P -> start_safe P -> safe_from_boot P.
 Proof.
   intros P BC TS SS s tr (h & s1 & RS & E & EG & h' & WK & EH) H.
-  destruct (BC h RS) as (r & s2 & E2 & _ & K). rewrite E in E2. injection E2 as <- <-.
+  destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
   destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
-  eapply run_safe; [exact TS|exact SS| |exact H]. eapply good_R; [exact HR|exact MO|exact EG|]. rewrite EH. constructor; reflexivity.
+  eapply run_safe; [exact TS|exact SS| |exact H]. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
+  intros d _ _. destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact (HO d).
 Qed.
 
 (* The same from any state between two handlers that agrees with a well-formed one. *)
