@@ -8,6 +8,8 @@
 #define GUEST __attribute__((section(".guest"), noinline))
 
 enum { VCPUS = 3, BURST = 32, KINDS = 11, TURNS = 2, PACE = 8, REASONS = NIE_EXIT_SERROR + 1 };
+/* Between the stacks of two vCPUs that there are not: what is stored across it is nobody's. */
+#define UNUSED (STACKS + 6 * 4096)
 guest_program guest_storm;
 
 /* SMC or HVC; returns x0. */
@@ -63,7 +65,7 @@ static GUEST void access(uint64_t kind, uint64_t n)
 		__asm__ volatile("adr x16, 1f\n\tldr x17, [%0]\n1:\tadr x16, 2f\n\tldp x17, x30, "
 				 "[%0]\n2:\tadr x16, 3f\n\tstr xzr, [%0, #1]\n3:"
 				 :
-				 : "r"(DATA + (n % 3 + 1) * 4096 - 4)
+				 : "r"(UNUSED - 4 + n % 3)
 				 : "x16", "x17", "x30", "memory");
 }
 
