@@ -64,7 +64,8 @@ def life_line(results):
     cost = {s: life[s]["el2"] + life[s]["host"] for s in life}
     ours, bar = cost.pop("nie", None), cost.get("protected KVM, ordinary VM, newest")
     note = ours and (f"EL2 {number(life['nie']['el2'])}, host's kernel {number(life['nie']['host'])}; the hashing, apart, "
-                     f"{number(life['nie']['hash'])}; bar: half of protected KVM; without protection KVM costs far less, see below")
+                     f"{number(life['nie']['hash'])}; bar: half of protected KVM, most of which "
+                     "seems to be one loop of its newest kernel, see below: without it the bar would be missed")
     return line("create, boot to a shell and destroy a VM of 256 MiB: EL2 and the host's kernel", bar and bar // 2, ours, cost,
                 note or "")
 
