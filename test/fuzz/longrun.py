@@ -61,12 +61,17 @@ def total(rows, what, mode=None):
 
 def summary(rows):
     """The sums in words, the verdict last."""
-    calls, bad = total(rows, "calls"), [f"{r['mode']} {r['failed']}" for r in rows if r["failed"] != "-"]
+    calls, bad = total(rows, "calls"), [f"{r['mode']} {r['failed']}" for r in rows if r["failed"] != "-" and ": silent" not in r["failed"]]
+    silent = [(r["mode"], seeds_of(r)[1]) for r in rows if ": silent" in r["failed"]]
+    again = {(r["mode"], s) for r in rows if r["failed"] == "-" for s in range(seeds_of(r)[0], seeds_of(r)[1] + 1)}
     lines = [f"{calls} calls in {total(rows, 'boots')} boots, {total(rows, 'replayed')} of them with the specification's results."]
     for mode in sorted({r["mode"] for r in rows}):
         n, same = total(rows, "calls", mode), total(rows, "replayed", mode)
         lines.append(f"Mode {mode}: {n} calls, {100 * n / max(1, calls):.0f} % of all; {same} with the specification's results.")
     reached = "reached" if calls >= GOAL else f"NOT reached: {100 * calls / GOAL:.1f} %"
+    for mode, seed in silent:
+        after = "run again below, it passed" if (mode, seed) in again else "**not run again**"
+        lines.append(f"Given up, since it said nothing for long (the run is nice, the machine was loaded): mode {mode}, seed {seed}; {after}.")
     lines.append(f"Failures and divergences: {len(bad)}{' (' + '; '.join(bad) + ')' if bad else ''}. The goal of {GOAL} calls is {reached}.")
     return lines
 
@@ -99,7 +104,7 @@ class Record:
 
     def known(self, case):
         """Is this boot in the file?"""
-        return any(first <= case.seed <= last for r in rows_of(self.read()) for first, last in [seeds_of(r)]
+        return any(first <= case.seed <= last and f"seed {case.seed}: silent" not in r["failed"] for r in rows_of(self.read()) for first, last in [seeds_of(r)]
                    if (r["mode"], r["cpu"], r["engine"]) == (case.mode, case.cpu, self.engine))
 
     def next_seed(self):
@@ -128,6 +133,7 @@ class Record:
                              ("replayed", result.total() if replayed and not result.why else 0)):
                 r[field] = str(int(r[field]) + n)
             if result.why:
+                # Given up as silent is no divergence: a machine that starved looks the same. The seed may be run again.
                 r["failed"] = f"seed {case.seed}: {result.why}".replace("|", "/")
             for key, n in result.calls.items():
                 calls[key] = calls.get(key, 0) + n
