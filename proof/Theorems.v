@@ -178,16 +178,22 @@ Proof.
     [vm; ipa; level; pa] s st s' E).
 Qed.
 
-(* PAGE_ADD does what spec/call/page_add.v says, for the content that it read. *)
+(* PAGE_ADD does what spec/call/page_add.v says, for what the pages held when it had taken them from the host. *)
 Theorem page_add_is_correct : page_add_correct Program.core.
 Proof.
   intros a s vm ipa pa count HR HV HI HP HC.
   pose proof (page_add_refines a s vm ipa pa count HR HV HI HP HC) as H. unfold wp in H.
   destruct (nie.generated.call.page_add.call_page_add vm ipa pa count s) as [[st s']|] eqn:E; [|easy].
-  destruct H as (content & F & HR' & O & Fr). destruct (spec_page_add vm ipa pa count content a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
-  exists content, st, a', s'. split; [exact S|]. split; [|auto].
-  exact (Program.core_means "call_page_add"%string nie.generated.call.page_add.call_page_add_sem eq_refl
-    [vm; ipa; pa; count] s st s' E).
+  destruct H as (content & F & HR' & O & Fr & There). destruct (spec_page_add vm ipa pa count content a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
+  exists content, st, a', s'. split; [exact S|]. split.
+  { exact (Program.core_means "call_page_add"%string nie.generated.call.page_add.call_page_add_sem eq_refl
+      [vm; ipa; pa; count] s st s' E). }
+  split; [exact HR'|]. split; [exact O|]. split; [exact Fr|]. intro K. destruct (There K) as (s0 & s1 & C0 & C1 & M). exists s0, s1.
+  split; [exact (Program.core_means "page_add_check"%string nie.generated.call.page_add.page_add_check_sem eq_refl
+    [vm; ipa; pa; count] s NIE_OK s0 C0)|].
+  split; [|exact M].
+  exact (Program.core_means "donate"%string nie.generated.state.donate.donate_sem eq_refl
+    [vm; State.page_of pa; count; GRANULE_DATA; vm; 0; 0; State.page_of ipa] s0 tt s1 C1).
 Qed.
 
 (* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches

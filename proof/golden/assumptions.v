@@ -44,7 +44,8 @@ From nie.proof.security Require vm_info_isolates vm_stop_isolates vm_activate_is
 Print Assumptions vm_info_isolates.vm_info_does.
 Print Assumptions vm_stop_isolates.vm_stop_does.
 Print Assumptions vm_activate_isolates.vm_activate_does.
-From nie.proof.security Require vm_create_isolates vm_destroy_isolates.
+From nie.proof.security Require page_add_isolates vm_create_isolates vm_destroy_isolates.
+Print Assumptions page_add_isolates.page_add_does.
 Print Assumptions vm_create_isolates.vm_create_does.
 Print Assumptions vm_destroy_isolates.vm_destroy_does.
 Print Assumptions vm_destroy_isolates.free_is_nowhere.

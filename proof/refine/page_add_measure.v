@@ -9,6 +9,7 @@ From nie.spec Require Measure Donation.
 From nie.spec.call Require page_add.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning Hidden Linked Adding.
+From nie.proof.invariant Require Export page_add_preserves.
 From nie.proof.invariant Require page_add_zero_preserves.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
@@ -24,7 +25,6 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 Notation spec_add_check := nie.spec.call.page_add.page_add_check.
 Notation spec_page_add := nie.spec.call.page_add.page_add.
-Notation spec_measure := nie.spec.call.page_add.measure_page.
 
 Section Check.
 Variables (a : state) (h0 : Machine.hw) (gl : globals) (m : Z -> Z).
@@ -59,20 +59,6 @@ Qed.
 End Check.
 
 (* Measuring page after page. *)
-Lemma measure_but : forall n vm x c a, 0 <= n -> each n (spec_measure vm x c) a = a <| vms := vms (each n (spec_measure vm x c) a) |>.
-Proof.
-  intros n vm x c a N. pattern n. apply natlike_ind; auto; [now destruct a|].
-  intros i I IH. replace (Z.succ i) with (i + 1) by lia. rewrite each_next by auto. rewrite IH. reflexivity.
-Qed.
-
-Lemma measure_records : forall n vm x c a, 0 <= n -> vm_state (vm_at a vm) <> NIE_VM_FREE -> same_records a (each n (spec_measure vm x c) a).
-Proof.
-  intros n vm x c a N F. pattern n. apply natlike_ind; auto; [apply same_refl|].
-  intros i I IH. replace (Z.succ i) with (i + 1) by lia. rewrite each_next by auto. eapply same_trans; [exact IH|].
-  unfold nie.spec.call.page_add.measure_page, Donation.measured. apply same_set_vm; [reflexivity|]. intros _.
-  intro E. apply F. destruct (same_root _ _ IH vm) as [_ K]. rewrite <- K. exact E.
-Qed.
-
 Lemma measure_granules : forall n vm x c a v, 0 <= n -> granules (vm_at (each n (spec_measure vm x c) a) v) = granules (vm_at a v).
 Proof.
   intros n vm x c a v N. pattern n. apply natlike_ind; auto.

@@ -28,35 +28,16 @@ Proof.
   intros i I IH. replace (Z.succ i) with (i + 1) by lia. rewrite !each_next by auto. unfold Donation.mapped at 1 3. unfold set_slot. cbn. now rewrite IH.
 Qed.
 
-Section Donated.
-Variables (a : state) (vm x p count : Z).
-Hypothesis W : wf a.
-Hypothesis V : 0 <= vm < NIE_MAX_VMS /\ vm_state (vm_at a vm) <> NIE_VM_FREE.
-Hypothesis C : 1 <= count /\ p mod 512 + count <= 512.
-Hypothesis HO : forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host.
-Notation k := (Adding.kept p count a).
-Notation d := (Donation.donate vm p count (fun i => Data vm (x + i)) a).
+(* A step, and that it was this one. *)
+Lemma wp_run : forall S X (m : M S X) (Q : X -> S -> Prop) s, wp m (fun x s' => m s = Some (x, s') -> Q x s') s -> wp m Q s.
+Proof. unfold wp. intros S X m Q s H. destruct (m s) as [[x s']|]; auto. Qed.
 
-(* The VM's pages that no entry names yet. *)
-Lemma donated_linked : linked k p count (fun _ _ _ => False) d.
-Proof.
-  destruct (donated_parts a p count W C HO vm (fun i => Data vm (x + i)) (proj2 V)) as (D1 & D2 & D3 & D4 & D5).
-  constructor; auto; try contradiction.
-  - exact (hidden_wf (kept_is a p count W C HO)).
-  - intros q G. rewrite D5. unfold given in G. now destruct ((p <=? q) && (q <? p + count)) eqn:E; [lia|].
-  - intros q G. destruct (kept_free a p count W C HO q G) as (F1 & F2 & F3 & F4). auto.
-  - intros q G. rewrite (kept_access a p count W C HO q G). unfold host_may_access. rewrite D5.
-    assert (R : in_ram d q = true) by (destruct (kept_free a p count W C HO q G) as (F1 & _); unfold in_ram in *; now rewrite D1). rewrite R.
-    unfold given in G. now replace ((p <=? q) && (q <? p + count)) with true by lia.
-Qed.
-
-Lemma measured_wf : forall i y c, 0 <= i -> wf (each i (spec_measure vm y c) d).
-Proof.
-  intros i y c I. eapply linked_wf. eapply linked_records; [exact donated_linked| | | | |]; try (rewrite measure_but by exact I; reflexivity).
-  apply measure_records; auto. destruct (same_root _ _ (l_records donated_linked) vm) as [_ ->].
-  destruct (h_root (kept_is a p count W C HO) vm) as [_ ->]. apply V.
-Qed.
-End Donated.
+(* What the pages hold when donate, which the call has just called, has taken them from the host: nobody else reaches them. *)
+Definition read_there (s : mach globals Machine.hw) (vm ipa pa count : Z) (content : Z -> Z -> Z) : Prop := exists s0 s1,
+  page_add_check vm ipa pa count s = Some (NIE_OK, s0) /\
+  donate vm (State.page_of pa) count GRANULE_DATA vm 0 0 (State.page_of ipa) s0 = Some (tt, s1) /\
+  forall i, 0 <= i < count -> private (State.page_of pa + i) (hw s1) /\
+    forall w, is_word w = true -> content i w = Map.get (Machine.mem (hw s1)) ((State.page_of pa + i) * 512 + w).
 
 (* For every state, every argument, whatever the others do ([during] and [inputs] of the machine). *)
 Theorem page_add_refines : forall a s vm ipa pa count,
@@ -64,15 +45,15 @@ Theorem page_add_refines : forall a s vm ipa pa count,
   wp (call_page_add vm ipa pa count) (fun r s' => exists content,
     r = fst (spec_page_add vm ipa pa count content a) /\
     R (snd (spec_page_add vm ipa pa count content a)) s' /\
-    only_built (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
+    only_built (glob s) (glob s') /\ frame_of (hw s) (hw s') /\ (r = NIE_OK -> read_there s vm ipa pa count content)) s.
 Proof.
   intros a [gl h] vm ipa pa count HR HV HI HP HC. destruct HR as [W O G (m & X & TH) RAM ENG REGS CNT] eqn:EHR. clear EHR. cbn [glob hw] in *.
-  unfold call_page_add. w_bind. eapply page_add_check_wp; eauto. intros h1 X1. cbn beta.
+  unfold call_page_add. w_bind. apply wp_run. eapply page_add_check_wp; eauto. intros h1 X1. cbn beta. intro RC.
   unfold nie.spec.call.page_add.page_add. cbn zeta. destruct (spec_add_check a vm ipa pa count =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. exists (fun _ _ => 0). cbn [fst snd]. split; auto.
       destruct (R_after a a (Mach gl h) (Mach gl h1) HR W O CNT G) as [R' F]; auto using same_refl.
-      { exists m. auto. } split; auto. split; auto using built_refl. }
-  apply Z.eqb_eq in E. unfold nie.spec.call.page_add.page_add_check in E. cbn zeta in E.
+      { exists m. auto. } split; auto. split; auto using built_refl. split; auto. intro K. rewrite K in E. discriminate. }
+  apply Z.eqb_eq in E. pose proof E as E0. unfold nie.spec.call.page_add.page_add_check in E. cbn zeta in E.
   destruct (vm_exists vm) eqn:E1; [|discriminate].
   destruct (vm_is a vm NIE_VM_BUILDING NIE_VM_BUILDING) eqn:E2; [|discriminate].
   destruct (count <=? NIE_PAGE_ADD_MAX) eqn:E3; [|discriminate].
@@ -97,9 +78,9 @@ Proof.
   pose proof (donated_linked a vm x p count W V C F7) as LD. fold k d in LD.
   assert (SD : same_records a d) by (eapply same_trans; [exact (h_records B)|exact (l_records LD)]).
   assert (BD : vm_state (vm_at d vm) = NIE_VM_BUILDING) by (destruct (same_root _ _ SD vm) as [_ ->]; exact BU).
-  w_bind. eapply (donate_wp a vm p count GRANULE_DATA vm 0 x (fun i => Data vm (x + i))) with (b := k);
+  w_bind. apply wp_run. eapply (donate_wp a vm p count GRANULE_DATA vm 0 x (fun i => Data vm (x + i))) with (b := k);
     [apply W|apply V|lia|intros i I; now apply F7|lia|auto|exact G|split; discriminate|exact RAM|exact ENG|exact B|exact TH|exact X1|].
-  intros gl2 m2 h2 G2 O2 X2 T2 _. cbn beta. w_bind.
+  intros gl2 m2 h2 G2 O2 X2 T2 _. cbn beta. intro RD. w_bind.
   assert (GD : globals_hold d gl2) by (eapply globals_of; [exact G2| | | | | |]; reflexivity).
   eapply (measure_loop h k d vm x p count m2); [rewrite RAM; unfold ram_of; now rewrite (h_cfg B)| |apply V|exact BD|lia| |exact GD|exact X2|].
   { intros i I. apply (measured_wf a vm x p count W V C F7). apply I. }
@@ -133,5 +114,9 @@ Proof.
     destruct (R_after a z (Mach gl h) (Mach gl3 h5) HR WZ OZ CZ GZ) as [R' F]; [exists m5; auto| |eapply same_trans; [exact SD|eapply same_trans; eauto]|].
     { rewrite EZ, ED. change (cfg d = cfg a). destruct (donated_parts a p count W C F7 vm (fun i => Data vm (x + i)) ST) as (D1 & _).
       exact (eq_trans D1 (h_cfg B)). }
-    split; auto. split; auto. cbn [glob]. eapply built_trans; [apply built_granules; exact O2|exact O3].
+    split; auto. split; [cbn [glob]; eapply built_trans; [apply built_granules; exact O2|exact O3]|]. split; [exact F|]. intros _.
+    exists (Mach gl h1), (Mach gl2 h2). split; [exact (eq_trans RC (f_equal (fun st => Some (st, Mach gl h1)) E0))|]. rewrite <- Ep, <- Ex. split; [exact RD|].
+    intros i I. destruct (kept_free a p count W C F7 (p + i)) as (K1 & K2 & _); [unfold given; lia|]. fold k in K1, K2.
+    assert (NT : ~ touch (Aset k) (p + i)) by (apply (kept_untouched _ WK); auto; now rewrite K2).
+    split; [exact (world_private _ _ _ _ _ _ _ X2 NT)|]. intros w IW. symmetry. exact (w_mem _ _ _ _ _ _ X2 (p + i) w IW NT).
 Qed.

@@ -72,10 +72,15 @@ Definition table_add_correct (P : program gvar) : Prop := forall a s vm ipa leve
     run_of P "call_table_add" [vm; ipa; level; pa] s = Some ([st], s') /\
     R a' s' /\ only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s').
 
-(* PAGE_ADD. Weaker than it should be: [content] is what the C read once the host had lost the pages; that they still
-   hold it when the VM first looks is not said. *)
+(* PAGE_ADD. [content], which is what is measured, is what the pages hold when [donate], called by this very run, returns: others
+   acted until then, and nobody but the engine reaches the pages from then on. Weaker than it should be: that they still hold it
+   when the VM first looks is not said. *)
 Definition page_add_correct (P : program gvar) : Prop := forall a s vm ipa pa count,
   R a s -> u64 vm -> u64 ipa -> u64 pa -> u64 count ->
   exists content st a' s', page_add.page_add vm ipa pa count content a = (st, a') /\
     run_of P "call_page_add" [vm; ipa; pa; count] s = Some ([st], s') /\
-    R a' s' /\ only_built (glob s) (glob s') /\ frame_of (hw s) (hw s').
+    R a' s' /\ only_built (glob s) (glob s') /\ frame_of (hw s) (hw s') /\
+    (st = NIE_OK -> exists s0 s1, run_of P "page_add_check" [vm; ipa; pa; count] s = Some ([NIE_OK], s0) /\
+      run_of P "donate" [vm; page_of pa; count; GRANULE_DATA; vm; 0; 0; page_of ipa] s0 = Some ([], s1) /\
+      forall i, 0 <= i < count -> private (page_of pa + i) (hw s1) /\
+        forall w, is_word w = true -> content i w = Map.get (Machine.mem (hw s1)) ((page_of pa + i) * 512 + w)).
