@@ -80,6 +80,9 @@ Print Assumptions tells_nothing_witness.keeping_a_word_tells.
 From nie.proof.security Require core_is_safe.
 Print Assumptions core_is_safe.core_is_safe.
 Print Assumptions core_is_safe.core_stays_safe.
+Print Assumptions core_is_safe.no_page_has_two_owners.
+Print Assumptions core_is_safe.engine_is_reached_by_nobody.
+Print Assumptions core_is_safe.host_finds_nothing_unscrubbed.
 Print Assumptions core_is_safe.boot_happens.
 From nie.proof.security Require leak_exit.
 Print Assumptions leak_exit.register_leaks.

@@ -268,6 +268,25 @@ Proof. exact (run_safe Program.core Theorems.trap_is_safe Theorems.start_is_safe
 Theorem core_is_safe : safe_from_boot Program.core.
 Proof. exact (from_boot Program.core Theorems.boot_is_correct Theorems.trap_is_safe Theorems.start_is_safe). Qed.
 
+(** In words of a user: in every state that a run from reset meets, in mid-handler too, with any TLB content and any walk. *)
+
+Section Words.
+Variables (s : machine) (tr : list label) (h : Machine.hw).
+Hypothesis B : after_boot Program.core s.
+Hypothesis PR : permitted_run Program.core s tr.
+Hypothesis ST : states Program.core s tr h.
+Let SF : safe h := proj2 (core_is_safe s tr B PR) h ST.
+
+(* Two different VMs never reach the same page; the host and a VM only where the VM's upper half has it. *)
+Theorem no_page_has_two_owners : forall v v' p, reached h v p -> reached h v' p -> v <> v' -> v = 0 \/ v' = 0.
+Proof. intros v v' p (l & k & d & A & M) (l' & k' & d' & A' & M') N. destruct (proj1 SF v l k d v' l' k' d' p A A' M M' N) as [[E _]|[E _]]; auto. Qed.
+Theorem engine_is_reached_by_nobody : forall v p, reached h v p -> ~ fst (Machine.engine h) <= p < snd (Machine.engine h).
+Proof. exact (proj1 (proj2 SF)). Qed.
+(* A page that a VM had to itself is not the host's before it was scrubbed. *)
+Theorem host_finds_nothing_unscrubbed : forall p, secret h p -> ~ reached h 0 p.
+Proof. exact (proj2 (proj2 SF)). Qed.
+End Words.
+
 (** The premise can be met: a machine of 16 MiB at 1 GiB, one CPU, no device but its redistributor. *)
 
 Definition small_words : list Z := [nie.spec.trap.boot.magic; 2 ^ 18; 512; 2 ^ 18; 4096; 2 ^ 18 + 100; 1; (2 ^ 18 + 512) * 4096; (2 ^ 18 + 512) * 4096;
