@@ -52,6 +52,9 @@ Print Assumptions vm_destroy_isolates.free_is_nowhere.
 From nie.proof.security Require vcpu_create_isolates vcpu_destroy_isolates vcpu_run_isolates.
 Print Assumptions vcpu_run_isolates.entry_shows_no_host.
 Print Assumptions vcpu_run_isolates.exit_shows_no_vm.
+From nie.proof.security Require exit_releases.
+Print Assumptions exit_releases.exit_tells_always.
+Print Assumptions exit_releases.entry_brings_offset.
 Print Assumptions vcpu_create_isolates.vcpu_create_does.
 Print Assumptions vcpu_destroy_isolates.vcpu_destroy_does.
 From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.
