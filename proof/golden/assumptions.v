@@ -76,6 +76,8 @@ Print Assumptions calls_tell_nothing.vcpu_destroy_tells_nothing.
 Print Assumptions calls_tell_nothing.vm_stop_tells_nothing.
 Print Assumptions calls_tell_nothing.vm_activate_tells_nothing.
 Print Assumptions calls_tell_nothing.vm_destroy_tells_nothing.
+Print Assumptions calls_tell_nothing.vm_create_tells_nothing.
+Print Assumptions calls_tell_nothing.page_add_tells_nothing.
 From nie.proof.security Require tells_nothing_witness.
 Print Assumptions tells_nothing_witness.they_are_alike.
 Print Assumptions tells_nothing_witness.no_scrub_tells.

@@ -5,10 +5,11 @@ From nie.model Require Import C.
 From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Isolation.
-From nie.proof.refine Require Import Relation.
-From nie.proof.security Require Import Lockstep Handler noninterference Does.
+From nie.proof Require Import Theorems.
+From nie.proof.refine Require Import Relation statements.
+From nie.proof.security Require Import Lockstep Handler noninterference Does Watched.
 From nie.proof.security Require page_remove_isolates table_remove_isolates page_add_zero_isolates page_shared_add_isolates table_add_isolates
-  vcpu_create_isolates vcpu_destroy_isolates vm_stop_isolates vm_activate_isolates vm_destroy_isolates.
+  vcpu_create_isolates vcpu_destroy_isolates vm_stop_isolates vm_activate_isolates vm_destroy_isolates vm_create_isolates.
 Import ListNotations.
 
 Definition is_plain (x : function gvar) : bool :=
@@ -20,13 +21,14 @@ Proof.
   - intro d. rewrite forallb_forall in Z. specialize (Z d). destruct (strength_p _ d); auto. destruct d; discriminate Z; cbn; auto.
 Qed.
 
-Lemma tells : forall P f pre spec, Isolation.does R P f pre spec -> forallb is_plain P = true ->
+Lemma tells : forall P f pre, ends_related P f pre -> forallb is_plain P = true ->
   match strength strength_p P f false with Some _ => true | None => false end = true -> tells_nothing P f pre.
 Proof.
-  intros P f pre spec D PL S. destruct (strength strength_p P f false) as [d|] eqn:E; [|discriminate].
-  exact (does_tells_nothing P f pre spec d D (plain_if P PL) E).
+  intros P f pre D PL S. destruct (strength strength_p P f false) as [d|] eqn:E; [|discriminate].
+  exact (call_tells_nothing P f pre d D (plain_if P PL) E).
 Qed.
-Ltac by_text D := refine (tells _ _ _ _ D _ _); vm_compute; reflexivity.
+Ltac by_end D := refine (tells _ _ _ D _ _); vm_compute; reflexivity.
+Ltac by_text D := by_end (ends_of_does _ _ _ _ D).
 
 Theorem page_remove_tells_nothing : tells_nothing Program.core "call_page_remove" page_remove_isolates.three_words.
 Proof. by_text page_remove_isolates.page_remove_does. Qed.
@@ -48,3 +50,19 @@ Theorem vm_activate_tells_nothing : tells_nothing Program.core "call_vm_activate
 Proof. by_text vm_activate_isolates.vm_activate_does. Qed.
 Theorem vm_destroy_tells_nothing : tells_nothing Program.core "call_vm_destroy" one_word.
 Proof. by_text vm_destroy_isolates.vm_destroy_does. Qed.
+(* VM_CREATE reads the counter; PAGE_ADD the pages' content. *)
+Lemma create_ends : forall P, vm_create_isolates.creates P -> ends_related P "call_vm_create" vm_create_isolates.create_words.
+Proof. intros P H a g h args HR PA. destruct (H a g h args HR PA) as (g' & h' & l & E & HR' & _). eexists _, _, g', h', l. eauto.
+Qed.
+Theorem vm_create_tells_nothing : tells_nothing Program.core "call_vm_create" vm_create_isolates.create_words.
+Proof. by_end (create_ends _ vm_create_isolates.vm_create_does). Qed.
+Definition add_words (args : list Z) : Prop := exists vm ipa pa count, args = [vm; ipa; pa; count] /\ u64 vm /\ u64 ipa /\ u64 pa /\ u64 count.
+Lemma add_ends : forall P, page_add_correct P -> ends_related P "call_page_add" add_words.
+Proof.
+  intros P H a g h args HR (vm & ipa & pa & count & -> & V & I & A & C).
+  destruct (H a (C_store.Mach g h) vm ipa pa count HR V I A C) as (content & st & a' & [g' h'] & S & E & HR' & _).
+  destruct (related_is_safe _ _ HR') as [_ O].
+  destruct (watched_run P "call_page_add" [vm; ipa; pa; count] g h [st] g' h' E O) as (l & W & _). exists [st], a', g', h', l. auto.
+Qed.
+Theorem page_add_tells_nothing : tells_nothing Program.core "call_page_add" add_words.
+Proof. by_end (add_ends _ page_add_is_correct). Qed.

@@ -40,7 +40,7 @@ Record host_alike (w : who) (h1 h2 : Machine.hw) : Prop := {
 Definition tells_nothing (P : program gvar) (f : string) (args_ok : list Z -> Prop) : Prop :=
   forall a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> args_ok args ->
   R a (Mach g h1) -> R a (Mach g h2) -> alike (own_page a w) (its_cpus w h1) h1 h2 ->
-  root_vmid h1 (me h1) <> vmid_of w -> (forall e, In e (tlb h1) -> vmid e = vmid_of w -> doomed e = false) -> Forall no_evict (during h1) ->
+  root_vmid h1 (me h1) <> vmid_of w -> (forall e, In e (tlb h1) -> vmid e = vmid_of w -> doomed e = false) -> Forall no_evict (during h1) -> Forall no_evict (during h2) ->
   call P f args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
   call P f args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
   tell w l1 = tell w l2 ->
@@ -121,17 +121,38 @@ Lemma reached_hosts : forall a g h p, R a (Mach g h) -> reached h 0 p -> hosts (
 Proof.
   intros a g h p [_ _ _ (m & WO & _) _ _ _] (l & k & d & H & M). exists l, k, d. split; auto. exact (avail_sub _ _ _ _ _ _ _ _ _ _ WO H).
 Qed.
-
-Theorem does_tells_nothing : forall P f pre spec d, Isolation.does R P f pre spec -> plain strength_p P -> strength strength_p P f false = Some d ->
-  tells_nothing P f pre.
+Lemma shadow_reaches : forall c h h' v p, shadow c h h' -> reached h v p -> reached h' v p.
 Proof.
-  intros P f pre spec d D PL ST a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME FR NE C1 C2 TL.
+  intros c h h' v p [M U G _ _ _ _ (X & T & _)] (l & k & d & H & MP). exists l, k, d. split; auto. clear MP.
+  induction H as [e I|x|v l k d i d' H IH TB W V S].
+  - apply av_tlb. rewrite T. apply in_or_app. now left.
+  - pose proof (av_root h' x) as A. unfold root_vmid, root_desc, vttbr in *. now rewrite G in A.
+  - eapply av_step; eauto. unfold visible in *. now rewrite M, U.
+Qed.
+
+(* What is needed of the theorem on a call: from every state that stands for an abstract one it ends in such a state. *)
+Definition ends_related (P : program gvar) (f : string) (args_ok : list Z -> Prop) : Prop := forall a g h args, R a (Mach g h) -> args_ok args ->
+  exists r a' g' h' l, call P f args (Mach g (h, [])) = Some (r, Mach g' (h', l)) /\ R a' (Mach g' h').
+
+Section Call.
+Variables (P : program gvar) (f : string) (pre : list Z -> Prop) (d : bool).
+Hypothesis D : ends_related P f pre.
+Hypothesis PL : plain strength_p P.
+Hypothesis ST : strength strength_p P f false = Some d.
+
+Lemma one_way : forall a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> pre args ->
+  R a (Mach g h1) -> alike (own_page a w) (its_cpus w h1) h1 h2 ->
+  (forall e, In e (tlb h1) -> vmid e = vmid_of w -> doomed e = false) -> Forall no_evict (during h1) ->
+  call P f args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
+  call P f args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
+  tell w l1 = tell w l2 ->
+  r2 = r1 /\ g2 = g1 /\ exists T Cs, alike T Cs h1' h2' /\ (forall c, Cs c -> root_vmid h1' c = vmid_of w) /\ (forall p, T p -> ~ reached h1' 0 p).
+Proof.
+  intros a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL FR NE C1 C2 TL.
   assert (V : vmid_of w <> 0) by (unfold vmid_of; lia).
   pose proof R1 as [W O _ _ _ _ _]. destruct (phantoms a w (me h1) W O) as (X & GX & PX).
   pose proof (shadow_related a w (me h1) g h1 X R1 GX) as R3. set (h3 := h1 <| tlb := tlb h1 ++ X |>) in *.
-  destruct (D a g h1 args R1 PA) as (gb & hb & lb & E1 & R1' & _). rewrite C1 in E1. injection E1 as EA EB EC ED. subst gb hb lb.
-  destruct (D a g h2 args R2 PA) as (gb & hb & lb & E2 & R2' & _). rewrite C2 in E2. injection E2 as EA' EB EC ED. subst gb hb lb.
-  destruct (D a g h3 args R3 PA) as (g3 & h3' & l3 & C3 & R3' & _).
+  destruct (D a g h3 args R3 PA) as (r3 & a3 & g3 & h3' & l3 & C3 & R3').
   destruct (handler_lock w V (me h1) P PL f false d args ST) as (_ & _ & L).
   assert (I : Handler.Rel w (me h1) false (Mach g (h1, [])) (Mach g (h2, [])) (Mach g (h3, []))).
   { split; [reflexivity|]. split; [reflexivity|]. split; [reflexivity|]. exists (own_page a w), (its_cpus w h1). rewrite Forall_forall in GX.
@@ -148,13 +169,38 @@ Proof.
   destruct (L _ _ _ _ _ _ _ _ _ I C1 C2 C3) as (ER & _ & EG & _ & _ & T & Cs & J).
   { exists [], []. cbn. rewrite !app_nil_r. exact TL. }
   split; [exact ER|]. split; [exact EG|]. destruct J as [AL' SH' M' CS' SE' _ _ _]. cbn [Handler.the_hw C_store.hw fst] in *.
-  assert (RT : forall c, root_vmid h2' c = root_vmid h1' c).
-  { intro c. unfold root_vmid, vttbr, VTTBR_EL2. rewrite (al_reg _ _ _ _ AL'); auto; [lia|]. unfold REG_EL2. lia. }
+  exists T, Cs. split; [exact AL'|]. split; [intros c Q; now apply CS'|].
+  intros p Q RC. apply (not_hosts _ _ _ _ R3' (SE' p Q)). exact (reached_hosts _ _ _ _ R3' (shadow_reaches _ _ _ _ _ SH' RC)).
+Qed.
+
+Theorem call_tells_nothing : tells_nothing P f pre.
+Proof.
+  intros a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME FR NE NE2 C1 C2 TL.
+  destruct (one_way _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW PA R1 AL FR NE C1 C2 TL) as (ER & EG & T & Cs & AL' & CS & TN).
+  split; [exact ER|]. split; [exact EG|].
+  assert (AS : alike (own_page a w) (its_cpus w h2) h2 h1).
+  { assert (RT : forall c, root_vmid h2 c = root_vmid h1 c).
+    { intro c. unfold root_vmid, vttbr, VTTBR_EL2. rewrite (al_reg _ _ _ _ AL); auto; [lia|]. unfold REG_EL2. lia. }
+    assert (CC : forall c, its_cpus w h1 c -> its_cpus w h2 c) by (intros c [A B]; split; [rewrite (al_me _ _ _ _ AL)|rewrite RT]; assumption).
+    constructor.
+    - intros p i WI N. symmetry. now apply (al_mem _ _ _ _ AL).
+    - exact (eq_sym (al_tlb _ _ _ _ AL)).
+    - intros c r RR Q. symmetry. apply (al_reg _ _ _ _ AL); auto.
+    - intros c r RR Q. symmetry. apply (al_fp _ _ _ _ AL); auto.
+    - exact (eq_sym (al_me _ _ _ _ AL)).
+    - exact (eq_sym (al_inputs _ _ _ _ AL)).
+    - exact (eq_sym (al_taken _ _ _ _ AL)). }
+  destruct (one_way _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW PA R2 AS ltac:(rewrite (al_tlb _ _ _ _ AL); exact FR) NE2 C2 C1 (eq_sym TL)) as (_ & _ & T2 & Cs2 & AL2 & _ & TN2).
   constructor.
-  - intros p i WI RC. apply (al_mem _ _ _ _ AL'); auto. intro Q. apply (not_hosts _ _ _ _ R3' (SE' p Q)).
-    destruct RC as [RC|RC]; [exact (reached_hosts _ _ _ _ R1' RC)|exact (reached_hosts _ _ _ _ R2' RC)].
-  - exact RT.
-  - intros c r RR N. apply (al_reg _ _ _ _ AL'); auto. intro Q. elim N. now apply CS'.
-  - intros c r RR N. apply (al_fp _ _ _ _ AL'); auto. intro Q. elim N. now apply CS'.
+  - intros p i WI [RC|RC].
+    + apply (al_mem _ _ _ _ AL'); [exact WI|]. intro Q. exact (TN p Q RC).
+    + symmetry. apply (al_mem _ _ _ _ AL2); [exact WI|]. intro Q. exact (TN2 p Q RC).
+  - intro c. unfold root_vmid, vttbr, VTTBR_EL2. rewrite (al_reg _ _ _ _ AL'); auto; [lia|]. unfold REG_EL2. lia.
+  - intros c r RR N. apply (al_reg _ _ _ _ AL'); [exact RR|]. intro Q. elim (N (CS c Q)).
+  - intros c r RR N. apply (al_fp _ _ _ _ AL'); [exact RR|]. intro Q. elim (N (CS c Q)).
   - exact (al_tlb _ _ _ _ AL').
 Qed.
+End Call.
+
+Lemma ends_of_does : forall P f pre spec, Isolation.does R P f pre spec -> ends_related P f pre.
+Proof. intros P f pre spec D a g h args HR PA. destruct (D a g h args HR PA) as (g' & h' & l & E & HR' & _). exists (fst (spec args a)), (snd (spec args a)), g', h', l. auto. Qed.

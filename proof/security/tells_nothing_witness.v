@@ -84,7 +84,7 @@ Proof.
   assert (ARGS : three_words its_args).
   { exists 0, (262144 * 4096), 1. unfold its_args, statements.u64. repeat split; lia. }
   destruct (H the_state victim the_globals (hw_with 5) (hw_with 6) its_args _ _ _ _ _ _ _ _ ltac:(cbn; lia) ARGS (starts_are_related 5) (starts_are_related 6)
-    (they_are_alike 5 6) ltac:(vm_compute; discriminate) ltac:(intros e []) ltac:(constructor) E1 E2 TL) as (_ & _ & HA).
+    (they_are_alike 5 6) ltac:(vm_compute; discriminate) ltac:(intros e []) ltac:(constructor) ltac:(constructor) E1 E2 TL) as (_ & _ & HA).
   pose proof (ha_words _ _ _ HA 523 7 eq_refl (or_introl (host_reaches _ V A1 A2 A3))) as Q.
   change (523 * 512 + 7) with secret_word in Q. congruence.
 Qed.

@@ -169,8 +169,13 @@ static GUEST void obey(struct mind *m, uint64_t command, uint64_t x1, uint64_t x
 		reopen(m, x1);
 	else if (command == KEEP_FIRMWARE)
 		call(x1, x2, 0);
-	for (uint64_t n = 0; command == KEEP_WRITE && n < (x2 & 0xfff); n++)
-		guest_fill(x1, pattern(m, x1 >= BLOCK ? 7 : (x1 - DATA) / 4096));
+	for (uint64_t n = 0; command == KEEP_WRITE && n < (x2 & 0xfff); n++) {
+		uint64_t p = x1 >= BLOCK ? SECRET_PAGES : (x1 - DATA) / 4096;
+		uint64_t esr = guest_fill(x1, pattern(m, p));
+
+		if (p < SECRET_PAGES && esr == 0)
+			m->again[p] = 0;
+	}
 }
 
 GUEST void guest_keeper(uint64_t argument)
