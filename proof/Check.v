@@ -3,8 +3,11 @@
 From Coq Require Import ZArith List String.
 Require nie.proof.Theorems.
 Require nie.proof.security.vm_info_isolates.
+Require nie.proof.security.vcpu_run_isolates.
 Require nie.proof.security.vcpu_create_isolates.
 Require nie.proof.security.vcpu_destroy_isolates.
+Require nie.proof.security.vm_create_isolates.
+Require nie.proof.security.vm_destroy_isolates.
 Require nie.proof.security.vm_stop_isolates.
 Require nie.proof.security.vm_activate_isolates.
 Require nie.proof.security.table_remove_isolates.
@@ -15,7 +18,13 @@ Require nie.proof.security.page_remove_isolates.
 Require nie.proof.security.scrub_before_flush.
 Require nie.proof.security.hide_mutants.
 Require nie.proof.security.leak_scrub.
+Require nie.proof.security.leak_exit.
+Require nie.proof.security.leak_reuse.
+Require nie.proof.security.forge_spent.
+Require nie.proof.security.calls_tell_nothing.
+Require nie.proof.security.tells_nothing_witness.
 Require nie.model.Walk.
+Require nie.proof.security.core_is_safe.
 Require nie.proof.security.page_remove_witness.
 Open Scope Z_scope.
 
@@ -29,6 +38,39 @@ Definition check_vm_info_does :
          nie.proof.security.vm_info_isolates.vm_info_spec
 := nie.proof.security.vm_info_isolates.vm_info_does.
 Print Assumptions check_vm_info_does.
+
+Definition check_vcpu_run_is_correct :
+  nie.proof.refine.vcpu_run_statement.vcpu_run_correct nie.generated.Program.core
+:= nie.proof.Theorems.vcpu_run_is_correct.
+Print Assumptions check_vcpu_run_is_correct.
+
+Definition check_exit_vcpu_is_correct :
+  nie.proof.refine.vcpu_run_statement.exit_vcpu_correct nie.generated.Program.core
+:= nie.proof.Theorems.exit_vcpu_is_correct.
+Print Assumptions check_exit_vcpu_is_correct.
+
+Definition check_entry_shows_no_host :
+  forall (c v i : Z) (a a' : nie.spec.State.state),
+       0 <= v < nie.generated.Constants.NIE_MAX_VMS ->
+       0 <= i < nie.generated.Constants.NIE_MAX_VCPUS ->
+       nie.proof.security.vcpu_run_isolates.public_alike c v i a a' ->
+       nie.proof.security.vcpu_run_isolates.seen_alike c (nie.spec.Switch.enter_vcpu c v i a) (nie.spec.Switch.enter_vcpu c v i a')
+:= nie.proof.security.vcpu_run_isolates.entry_shows_no_host.
+Print Assumptions check_entry_shows_no_host.
+
+Definition check_exit_shows_no_vm :
+  forall (c v i : Z) (e : nie.spec.Switch.exit) (a : nie.spec.State.state),
+       nie.proof.invariant.trap_steps.runs a c v i ->
+       let b := snd (nie.spec.Switch.exit_vcpu c e a) in
+       (forall r : Z,
+        0 <= r < nie.generated.Constants.REG_SWITCHED ->
+        nie.model.Map.Map.get (nie.spec.State.here b) r = nie.model.Map.Map.get (nie.spec.State.host_sysreg (nie.spec.State.cpu_at a c)) r) /\
+       (forall j : Z,
+        0 <= j < 31 ->
+        nie.spec.Registers.x_of b c j = (if j =? 0 then nie.generated.Constants.NIE_OK else nie.model.Map.Map.get (nie.spec.State.host_x (nie.spec.State.cpu_at a c)) j)) /\
+       (forall j : Z, nie.model.Map.Map.get (nie.spec.State.fp_here b) j = 0)
+:= nie.proof.security.vcpu_run_isolates.exit_shows_no_vm.
+Print Assumptions check_exit_shows_no_vm.
 
 Definition check_vcpu_create_is_correct :
   nie.proof.refine.vcpu_create_statement.vcpu_create_correct nie.generated.Program.core
@@ -51,6 +93,34 @@ Definition check_vcpu_destroy_does :
          nie.proof.security.vcpu_destroy_isolates.vcpu_destroy_spec
 := nie.proof.security.vcpu_destroy_isolates.vcpu_destroy_does.
 Print Assumptions check_vcpu_destroy_does.
+
+Definition check_vm_create_is_correct :
+  nie.proof.refine.vm_create_statement.vm_create_correct nie.generated.Program.core
+:= nie.proof.Theorems.vm_create_is_correct.
+Print Assumptions check_vm_create_is_correct.
+
+Definition check_vm_create_does :
+  nie.proof.security.vm_create_isolates.creates nie.generated.Program.core
+:= nie.proof.security.vm_create_isolates.vm_create_does.
+Print Assumptions check_vm_create_does.
+
+Definition check_vm_destroy_is_correct :
+  nie.proof.refine.vm_destroy_statement.vm_destroy_correct nie.generated.Program.core
+:= nie.proof.Theorems.vm_destroy_is_correct.
+Print Assumptions check_vm_destroy_is_correct.
+
+Definition check_vm_destroy_does :
+  nie.spec.Isolation.does nie.proof.refine.Relation.R nie.generated.Program.core "call_vm_destroy" nie.proof.security.Does.one_word nie.proof.security.vm_destroy_isolates.vm_destroy_spec
+:= nie.proof.security.vm_destroy_isolates.vm_destroy_does.
+Print Assumptions check_vm_destroy_does.
+
+Definition check_free_is_nowhere :
+  forall (a : nie.spec.State.state) (s : nie.model.C_store.mach nie.generated.Globals.globals nie.model.Machine.hw) (v l k d : Z),
+       nie.proof.refine.Relation.R a s ->
+       0 <= v < nie.generated.Constants.NIE_MAX_VMS ->
+       nie.spec.State.vm_state (nie.spec.State.vm_at a v) = nie.generated.Constants.NIE_VM_FREE -> ~ nie.model.Machine.avail (nie.model.C_store.hw s) (v + 1) l k d
+:= nie.proof.security.vm_destroy_isolates.free_is_nowhere.
+Print Assumptions check_free_is_nowhere.
 
 Definition check_vm_stop_is_correct :
   nie.proof.refine.statements.vm_stop_correct nie.generated.Program.core
@@ -147,6 +217,33 @@ Definition check_scrub_leaks :
 := nie.proof.security.leak_scrub.scrub_leaks.
 Print Assumptions check_scrub_leaks.
 
+Definition check_register_leaks :
+  ~ nie.spec.Isolation.confidential nie.proof.security.leak_exit.froms (nie.proof.security.leak_exit.shows_registers nie.generated.Program.core)
+:= nie.proof.security.leak_exit.register_leaks.
+Print Assumptions check_register_leaks.
+
+Definition check_reuse_leaks :
+  ~ nie.spec.Isolation.confidential nie.proof.security.leak_exit.froms (nie.proof.security.leak_reuse.reuses nie.generated.Program.core)
+:= nie.proof.security.leak_reuse.reuse_leaks.
+Print Assumptions check_reuse_leaks.
+
+Definition check_spent_forges :
+  ~ nie.spec.Isolation.memory_integral nie.proof.security.leak_scrub.starts (nie.proof.security.forge_spent.forging nie.generated.Program.core)
+:= nie.proof.security.forge_spent.spent_forges.
+Print Assumptions check_spent_forges.
+
+Definition check_page_remove_tells_nothing :
+  nie.proof.security.noninterference.tells_nothing nie.generated.Program.core "call_page_remove" nie.proof.security.page_remove_isolates.three_words
+:= nie.proof.security.calls_tell_nothing.page_remove_tells_nothing.
+Print Assumptions check_page_remove_tells_nothing.
+
+Definition check_keeping_a_word_tells :
+  ~
+       nie.proof.security.noninterference.tells_nothing (nie.proof.security.tells_nothing_witness.telling nie.generated.Program.core) "call_page_remove"
+         nie.proof.security.page_remove_isolates.three_words
+:= nie.proof.security.tells_nothing_witness.keeping_a_word_tells.
+Print Assumptions check_keeping_a_word_tells.
+
 Definition check_walk_is_exact :
   forall h : nie.model.Machine.hw,
        nie.model.Machine.tlb h = nil ->
@@ -160,6 +257,21 @@ Definition check_trap_is_safe :
   nie.proof.refine.trap_is_safe.trap_safe nie.generated.Program.core
 := nie.proof.Theorems.trap_is_safe.
 Print Assumptions check_trap_is_safe.
+
+Definition check_boot_is_correct :
+  nie.proof.refine.boot_is_safe.boot_correct nie.generated.Program.core
+:= nie.proof.Theorems.boot_is_correct.
+Print Assumptions check_boot_is_correct.
+
+Definition check_core_is_safe :
+  nie.proof.security.core_is_safe.safe_from_boot nie.generated.Program.core
+:= nie.proof.security.core_is_safe.core_is_safe.
+Print Assumptions check_core_is_safe.
+
+Definition check_start_is_safe :
+  nie.proof.refine.boot_is_safe.start_safe nie.generated.Program.core
+:= nie.proof.Theorems.start_is_safe.
+Print Assumptions check_start_is_safe.
 
 Definition check_quick_is_safe :
   nie.proof.refine.trap_is_safe.quick_safe nie.generated.Program.core
