@@ -3,6 +3,7 @@
 From Coq Require Import ZArith List String.
 Require nie.proof.Theorems.
 Require nie.proof.security.vm_info_isolates.
+Require nie.proof.security.exit_releases.
 Require nie.proof.security.vcpu_run_isolates.
 Require nie.proof.security.vcpu_create_isolates.
 Require nie.proof.security.vcpu_destroy_isolates.
@@ -14,6 +15,7 @@ Require nie.proof.security.table_remove_isolates.
 Require nie.proof.security.page_add_zero_isolates.
 Require nie.proof.security.page_shared_add_isolates.
 Require nie.proof.security.table_add_isolates.
+Require nie.proof.security.page_add_isolates.
 Require nie.proof.security.page_remove_isolates.
 Require nie.proof.security.scrub_before_flush.
 Require nie.proof.security.hide_mutants.
@@ -48,6 +50,16 @@ Definition check_exit_vcpu_is_correct :
   nie.proof.refine.vcpu_run_statement.exit_vcpu_correct nie.generated.Program.core
 := nie.proof.Theorems.exit_vcpu_is_correct.
 Print Assumptions check_exit_vcpu_is_correct.
+
+Definition check_exit_tells_always :
+  forall (a : nie.spec.State.state) (c : Z) (e : nie.spec.Switch.exit) (s : nie.spec.Step.machine),
+       nie.proof.security.exit_releases.shows a c s ->
+       let k := nie.spec.Released.always_of s c in
+       map snd (firstn 9 (nie.spec.Switch.exit_words a c e)) =
+       nie.spec.Released.lrs k ++
+       nie.spec.Released.misr k :: nie.spec.Released.vmcr k :: nie.spec.Released.eoicount k :: nie.spec.Released.timer_on k :: nie.spec.Released.deadline k :: nil
+:= nie.proof.security.exit_releases.exit_tells_always.
+Print Assumptions check_exit_tells_always.
 
 Definition check_entry_shows_no_host :
   forall (c v i : Z) (a a' : nie.spec.State.state),
@@ -195,6 +207,11 @@ Definition check_page_add_is_correct :
   nie.proof.refine.statements.page_add_correct nie.generated.Program.core
 := nie.proof.Theorems.page_add_is_correct.
 Print Assumptions check_page_add_is_correct.
+
+Definition check_page_add_does :
+  nie.proof.security.page_add_isolates.adds nie.generated.Program.core
+:= nie.proof.security.page_add_isolates.page_add_does.
+Print Assumptions check_page_add_does.
 
 Definition check_page_remove_does :
   nie.spec.Isolation.does nie.proof.refine.Relation.R nie.generated.Program.core "call_page_remove" nie.proof.security.page_remove_isolates.three_words
