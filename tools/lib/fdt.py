@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read, edit and write a flattened device tree (Devicetree Specification 0.4, chapter 5).
+"""A flattened device tree as nodes that can be edited; libfdt's own tools read and write it.
 
 Only for build time and trees from a trusted source: the engine itself never parses one.
 """
 import struct
-
-MAGIC, BEGIN, END, PROP, NOP, STOP = 0xD00DFEED, 1, 2, 3, 4, 9
-HEADER = ">10I"
+import subprocess
+import tempfile
 
 
 class Node:
@@ -47,62 +46,37 @@ def text(*strings):
     return b"".join(s.encode() + b"\0" for s in strings)
 
 
-def _name(data, at):
-    end = data.index(b"\0", at)
-    return data[at:end].decode(), end + 1
-
-
 def parse(blob):
     """The root node of the tree in `blob`; ValueError when it is none."""
-    head = struct.unpack_from(HEADER, blob)
-    if head[0] != MAGIC:
-        raise ValueError("not a device tree")
-    at, strings, stack = head[2], head[3], [Node("")]
-    while True:
-        (token,) = struct.unpack_from(">I", blob, at)
-        at += 4
-        if token == BEGIN:
-            name, at = _name(blob, at)
-            at = (at + 3) & ~3
-            stack.append(Node(name))
-        elif token == END:
-            node = stack.pop()
-            stack[-1].children.append(node)
-        elif token == PROP:
-            size, offset = struct.unpack_from(">II", blob, at)
-            stack[-1].props[_name(blob, strings + offset)[0]] = blob[at + 8 : at + 8 + size]
-            at = (at + 8 + size + 3) & ~3
-        elif token == STOP:
-            return stack[0].children[0]
-        elif token != NOP:
-            raise ValueError(f"token {token} at {at - 4}")
+    with tempfile.NamedTemporaryFile(suffix=".dtb") as f:
+        f.write(blob)
+        f.flush()
+        try:
+            return _read(f.name, "/")
+        except subprocess.CalledProcessError as e:
+            raise ValueError(f"not a device tree: {e.stderr.strip()}") from e
 
 
-# `strings` starts with a zero byte that is not written, so that a name is found only whole.
-def _body(node, strings):
-    out = struct.pack(">I", BEGIN) + text(node.name)
-    out += b"\0" * (-len(out) % 4)
-    for name, value in node.props.items():
-        offset = strings.find(b"\0" + text(name))
-        if offset < 0:
-            offset = len(strings) - 1
-            strings += text(name)
-        out += struct.pack(">III", PROP, len(value), offset) + value
-        out += b"\0" * (-len(value) % 4)
-    for child in node.children:
-        out += _body(child, strings)
-    return out + struct.pack(">I", END)
+def _read(file, path):
+    node = Node(path.rsplit("/", 1)[1])
+    names = _fdtget("-p", file, path)
+    if names:
+        values = _fdtget("-t", "bx", file, *(word for name in names for word in (path, name)))
+        node.props = {n: bytes(int(b, 16) for b in v.split()) for n, v in zip(names, values, strict=True)}
+    node.children = [_read(file, path.rstrip("/") + "/" + child) for child in _fdtget("-l", file, path)]
+    return node
+
+
+def _fdtget(*arguments):
+    return subprocess.run(["fdtget", *arguments], check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def serialise(root):
-    """The bytes of the tree, version 17, with no reserved memory."""
-    strings = bytearray(b"\0")
-    body = _body(root, strings) + struct.pack(">I", STOP)
-    names = bytes(strings[1:])
-    at_body = 40 + 16
-    at_strings = at_body + len(body)
-    total = (at_strings + len(names) + 7) & ~7
-    head = struct.pack(
-        HEADER, MAGIC, total, at_body, at_strings, 40, 17, 16, 0, len(names), len(body)
-    )
-    return (head + b"\0" * 16 + body + names).ljust(total, b"\0")
+    """The bytes of the tree, with no reserved memory."""
+    source = "/dts-v1/;\n" + _source(root, "/")
+    return subprocess.run(["dtc", "-q", "-O", "dtb"], input=source.encode(), check=True, stdout=subprocess.PIPE).stdout
+
+
+def _source(node, name):
+    props = "".join(f"{n} = [{v.hex()}];\n" if v else f"{n};\n" for n, v in node.props.items())
+    return f"{name} {{\n{props}{''.join(_source(c, c.name) for c in node.children)}}};\n"
