@@ -8,6 +8,7 @@
 	__asm__ volatile("hint #(64 + 2 * %c[r])\n\t" instruction \
 			 "\n\thint #(65 + 2 * %c[r])" __VA_ARGS__)
 
+#define GIB   (1ULL << 30)
 #define GUEST __attribute__((section(".guest"), noinline))
 
 /* A call of the VM by HVC or SMC: x0 is replaced. */
@@ -122,30 +123,98 @@ TEST(bench_pages)
 	}
 }
 
-/* Exit and entry, while `count` VMs exist; from host to host. */
-#define SCALE(n)                                                                             \
-	do {                                                                                 \
-		for (; made < 1ULL << (n); made++)                                           \
-			CHECK_EQ(CALL(VM_CREATE, made, page(), WINDOW, WINDOW_PAGES, 1), 0); \
-		for (uint32_t i = 0; i < SAMPLES; i++)                                       \
-			HOST_CALL(ROW_SCALE + (n), NIE_VCPU_RUN, 0, 0);                      \
-	} while (0)
-
-TEST(bench_scale)
+/* Pages of VM 0 that are given and taken while `vms` VMs exist, each IPA once: all of its window but the first 2 MiB. */
+static void pages_of_many(void)
 {
-	uint64_t made = 1;
+	for (uint64_t ipa = WINDOW + MIB2; ipa < WINDOW + WINDOW_PAGES * PAGE; ipa += MIB2) {
+		uint64_t pa = pages(512, MIB2);
 
+		vm_table(0, ipa, 3);
+		for (uint64_t at = 0; at < MIB2; at += PAGE)
+			HOST_CALL(ROW_PAGE_ADD, NIE_PAGE_ADD_ZERO, 0, ipa + at, pa + at, 1, 3);
+		for (uint64_t at = 0; at < MIB2; at += PAGE)
+			HOST_CALL(ROW_PAGE_REMOVE, NIE_PAGE_REMOVE, 0, ipa + at, 1);
+	}
+}
+
+static void with_vms(uint64_t vms)
+{
 	vm_start(0, 1, guest_load_for_ever, 0);
 	in(0, 0, RUN_IN_FLAGS, NIE_IN_ANSWER);
-	SCALE(0);
-	SCALE(1);
-	SCALE(2);
-	SCALE(3);
-	SCALE(4);
-	SCALE(5);
-	SCALE(6);
-	for (uint64_t i = 1; i < made; i++) {
+	for (uint64_t i = 1; i < vms; i++)
+		CHECK_EQ(CALL(VM_CREATE, i, page(), WINDOW, WINDOW_PAGES, 1), 0);
+	for (uint32_t i = 0; i < SAMPLES; i++)
+		HOST_CALL(ROW_HOST_NULL, NIE_VERSION);
+	for (uint32_t i = 0; i < SAMPLES; i++)
+		HOST_CALL(ROW_RUN, NIE_VCPU_RUN, 0, 0);
+	pages_of_many();
+	for (uint64_t i = 1; i < vms; i++) {
 		CHECK_EQ(CALL(VM_STOP, i), NIE_OK);
 		CHECK_EQ(CALL(VM_DESTROY, i), NIE_OK);
 	}
+}
+
+TEST(bench_vms_1)
+{
+	with_vms(1);
+}
+TEST(bench_vms_2)
+{
+	with_vms(2);
+}
+TEST(bench_vms_4)
+{
+	with_vms(4);
+}
+TEST(bench_vms_8)
+{
+	with_vms(8);
+}
+TEST(bench_vms_16)
+{
+	with_vms(16);
+}
+TEST(bench_vms_32)
+{
+	with_vms(32);
+}
+TEST(bench_vms_64)
+{
+	with_vms(64);
+}
+
+/* IPAs outside the window that a table of level 2, or one of level 3 too, covers. */
+#define UNDER_LEVEL2 (2 * GIB)
+#define UNDER_LEVEL3 (3 * GIB)
+
+#define GUEST_READS(row, at)                                                                    \
+	for (uint32_t i = 0; i < SAMPLES; i++) {                                                \
+		uint32_t value;                                                                 \
+		SAMPLE(row, "ldr %w0, [%1]", : "=r"(value) : "r"(at), [r] "i"(row) : "memory"); \
+	}
+
+static GUEST void guest_holes(uint64_t argument)
+{
+	(void)argument;
+	GUEST_READS(ROW_HOLE, DEVICE);
+	GUEST_READS(ROW_HOLE + 1, UNDER_LEVEL2);
+	GUEST_READS(ROW_HOLE + 2, UNDER_LEVEL3);
+	say_done();
+}
+
+TEST(bench_depth)
+{
+	vm_create(0, 1);
+	vm_load(0);
+	vm_table(0, UNDER_LEVEL2, 2);
+	vm_table(0, UNDER_LEVEL3, 2);
+	vm_table(0, UNDER_LEVEL3, 3);
+	vm_vcpu(0, 0, guest_holes, 0);
+	CHECK_EQ(CALL(VM_ACTIVATE, 0), NIE_OK);
+	in(0, 0, RUN_IN_FLAGS, NIE_IN_ANSWER);
+	for (uint32_t i = 0; i < 3 * SAMPLES; i++) {
+		CHECK_EQ(CALL(VCPU_RUN, 0, 0), NIE_OK);
+		CHECK_EQ(out(0, 0, RUN_OUT_REASON), NIE_EXIT_MMIO_READ);
+	}
+	expect_report(0, 0, REPORT_DONE);
 }

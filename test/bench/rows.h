@@ -12,7 +12,9 @@
 #define ROW_PAGE_REMOVE 5
 #define ROW_RANGE_ADD   6
 #define ROW_RANGE_TAKE  7
-#define ROW_SCALE       9 /* and the six after it: 1, 2, 4 .. 64 VMs exist */
+#define ROW_RUN         8 /* VCPU_RUN: entry and exit, from host to host */
+#define ROW_PAGE_ADD    9
+#define ROW_HOLE        10 /* and 11, 12: the invalid entry is of level 1, 2, 3 */
 
 /* A bare-metal guest under Linux, on any hypervisor. */
 #define ROW_GUEST_CALL   16

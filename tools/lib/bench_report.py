@@ -115,10 +115,14 @@ def markdown(lines):
 
 
 def scale_table(results):
-    text = ["| VMs that exist | one exit and entry, at EL2 |", "|---:|---:|"]
-    text += [f"| {vms} | {n:,} |" for vms, n in results.get("scale", [])]
-    text += ["", "| CPUs of the machine | null call | exit and entry |", "|---:|---:|---:|"]
-    text += [f"| {cpus} | {null:,} | {both:,} |" for cpus, null, both in results.get("cpus", [])]
+    """At EL2, all of it."""
+    text = []
+    for what, rows in results.get("scale", {}).items():
+        text += [f"| {what} | " + " | ".join(bench_rows.SCALE) + " |", "|---:|" + "---:|" * len(bench_rows.SCALE)]
+        text += ["| " + " | ".join(number(n) for n in row) + " |" for row in rows]
+        text.append("")
+    text += ["| a VM reads where nothing is: the invalid entry is of | exit and entry |", "|---|---:|"]
+    text += [f"| level {level} | {number(n)} |" for level, n in results.get("depth", [])]
     return "\n".join(text)
 
 

@@ -77,19 +77,29 @@ def bare_rows():
     return found
 
 
+# What the tables of scale show, under the bare-metal host: {title: row}.
+SCALE = {"null call": "ROW_HOST_NULL", "entry and exit": "ROW_RUN", "a page given": "ROW_PAGE_ADD", "taken back": "ROW_PAGE_REMOVE"}
+
+
+def scale_figures(test, **machine):
+    """Instructions at EL2 of each of SCALE."""
+    got = measure.bare(test, **machine)
+    return [got[N[row]].mode["el2"] for row in SCALE.values()]
+
+
 def scale_rows():
-    """[(VMs, instructions of one exit and entry at EL2)]."""
-    got = measure.bare("bench_scale")
-    return [(1 << k, got[N["ROW_SCALE"] + k].mode["el2"]) for k in range(7)]
+    """{what grows: [[how much, *scale_figures]]}: VMs that exist, CPUs and RAM of the machine, in MiB."""
+    return {
+        "VMs that exist": [[n, *scale_figures(f"bench_vms_{n}")] for n in (1, 2, 4, 8, 16, 32, 64)],
+        "CPUs of the machine": [[n, *scale_figures("bench_vms_1", cpus=n)] for n in (1, 2, 4, 8)],
+        "MiB of RAM": [[n, *scale_figures("bench_vms_1", memory=n)] for n in (128, 1024, 4096)],
+    }
 
 
-def cpu_rows():
-    """[(CPUs of the machine, null call, exit and entry)], at EL2."""
-    found = []
-    for cpus in (1, 2, 4, 8):
-        got = measure.bare("bench_paths", cpus=cpus)
-        found.append((cpus, got[N["ROW_HOST_NULL"]].mode["el2"], got[N["ROW_VM_EXIT"]].mode["el2"]))
-    return found
+def depth_rows():
+    """[(level, instructions at EL2 of an exit and entry)]: a VM reads an IPA whose entry of that level is invalid."""
+    got = measure.bare("bench_depth")
+    return [(level, got[N["ROW_HOLE"] + level - 1].mode["el2"]) for level in (1, 2, 3)]
 
 
 def guest_rows(system):

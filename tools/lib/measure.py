@@ -93,10 +93,10 @@ def read(path):
     return rows
 
 
-def bare(test="bench_paths", cpu="max", cpus=1, profile=None):
-    """The hostile host of test/qemu's kind, on the engine."""
-    boot = pack(f"{test}-{cpus}", cpu, cpus, 128, f"{OUT}/host.img", test=test)
-    return run(f"{test}-{cpus}", machine(cpu, cpus, 128) + boot, "verdict: passed", 300, profile)
+def bare(test="bench_paths", cpu="max", cpus=1, memory=128, profile=None):
+    """The hostile host of test/qemu's kind, on the engine. memory: MiB."""
+    boot = pack(f"{test}-{cpus}", cpu, cpus, memory, f"{OUT}/host.img", test=test)
+    return run(f"{test}-{cpus}", machine(cpu, cpus, memory) + boot, "verdict: passed", 300, profile)
 
 
 def linux(name, how, cpu="max", cpus=1, kernel="6.12", mode="", seconds=900, profile=None):
