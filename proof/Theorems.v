@@ -20,7 +20,8 @@ Require nie.generated.call.vcpu_run nie.generated.state.world.
 Require nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import vm_create_refines vm_create_statement vm_destroy_refines vm_destroy_statement.
 Require nie.generated.call.vm_create nie.generated.call.vm_destroy.
-From nie.proof.refine Require Import trap_is_safe boot_is_safe.
+From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement.
+Require nie.generated.call.host_call.
 Require nie.generated.boot.
 Require nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
@@ -194,6 +195,20 @@ Proof.
   split; [|exact M].
   exact (Program.core_means "donate"%string nie.generated.state.donate.donate_sem eq_refl
     [vm; State.page_of pa; count; GRANULE_DATA; vm; 0; 0; State.page_of ipa] s0 tt s1 C1).
+Qed.
+
+(* The host's calls, from register to register. *)
+Theorem host_call_is_correct : host_call_correct Program.core.
+Proof.
+  intros a s c x ins HR HO XO. pose proof (host_call_refines a s HR HO XO) as H. unfold wp in H. fold c in H.
+  destruct (nie.generated.call.host_call.host_call c s) as [[[] s']|] eqn:E; [|easy].
+  destruct H as (content & [R1 [K S]] & M). exists content, s'.
+  split; [exact (Program.core_means "host_call"%string nie.generated.call.host_call.host_call_sem eq_refl [c] s tt s' E)|].
+  split; [exact R1|]. split; [exact K|]. split; [exact S|]. intros F first content_at OK. destruct (M F OK) as (s0 & s1 & C0 & C1 & W). exists s0, s1.
+  split; [exact (Program.core_means "page_add_check"%string nie.generated.call.page_add.page_add_check_sem eq_refl [x 1; x 2; x 3; x 4] s NIE_OK s0 C0)|].
+  split; [|exact W].
+  exact (Program.core_means "donate"%string nie.generated.state.donate.donate_sem eq_refl
+    [x 1; first; x 4; GRANULE_DATA; x 1; 0; 0; State.page_of (x 2)] s0 tt s1 C1).
 Qed.
 
 (* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches

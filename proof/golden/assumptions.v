@@ -16,6 +16,7 @@ Print Assumptions Theorems.page_add_zero_is_correct.
 Print Assumptions Theorems.page_shared_add_is_correct.
 Print Assumptions Theorems.table_add_is_correct.
 Print Assumptions Theorems.page_add_is_correct.
+Print Assumptions Theorems.host_call_is_correct.
 Print Assumptions Theorems.trap_is_safe.
 Print Assumptions Theorems.quick_is_safe.
 Print Assumptions Theorems.boot_is_correct.
