@@ -28,6 +28,7 @@ Record self_step (o : Z -> owner) (h h' : Machine.hw) : Prop := {
   ss_me : me h' = me h;
   ss_during : during h' = during h;
   ss_inputs : inputs h' = inputs h;
+  ss_taken : taken h' = taken h;
 }.
 Inductive silent (o : Z -> owner) (h : Machine.hw) : Machine.hw -> Prop :=
 | silent_refl : silent o h h
@@ -56,6 +57,9 @@ Proof.
   - destruct (others_keep h1) as (E1 & E2 & E3). constructor; [congruence|congruence|]. intros w W. rewrite E1. auto.
   - constructor; [congruence|congruence|]. intros w W. rewrite ss_fp0. auto.
 Qed.
+
+Lemma silent_taken : forall o h h', silent o h h' -> taken h' = taken h.
+Proof. intros o h h' S. induction S as [|h1 S IH|h1 h2 S IH []]; [auto| |congruence]. rewrite others_taken. exact IH. Qed.
 
 (* What a trap may write among global objects. *)
 Definition of_trap (g : gvar) : bool := match g with vms_state | cpus_entry | cpus_argument | cpus_started => true | _ => of_run g end.
