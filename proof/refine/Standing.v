@@ -159,14 +159,14 @@ Proof.
   eapply x_load2; [reflexivity|exact C8|exact I|]. pose proof (h_x _ _ _ (g_cpus _ _ (at_globals _ _ A) c C) i I) as E. cbn [glob] in E. rewrite E. exact H.
 Qed.
 (* Stores to globals: nothing of the machine below changes. *)
-Lemma at_put : forall a gl h b gl', at_ a (Mach gl h) -> globals_hold b gl' -> alike a b -> here b = here a -> fp_here b = fp_here a -> only_trap gl gl' -> at_ b (Mach gl' h).
+Lemma at_globs : forall a gl h b gl', at_ a (Mach gl h) -> globals_hold b gl' -> alike a b -> here b = here a -> fp_here b = fp_here a -> only_trap gl gl' -> at_ b (Mach gl' h).
 Proof.
   intros a gl h b gl' A G AL E F OT. destruct (at_live _ _ _ A) as (m & L & T). eapply at_alike; eauto using silent_refl; rewrite E; auto. rewrite F. exact L.
 Qed.
 Lemma at_x_store : forall a s i x (Q : POST unit), at_ a s -> 0 <= i < 31 -> (forall s', at_ (Registers.set_x c i x a) s' -> Q tt s') -> wp (store cpus_x [c; i] x) Q s.
 Proof.
   intros a [gl h] i x Q A I H. pose proof (at_cpu _ _ A) as C. pose proof C as C8. unfold NIE_MAX_CPUS in C8.
-  eapply x_store2; [reflexivity|exact C8|exact I|]. apply H. eapply at_put; [exact A|apply hold_x; [exact (at_globals _ _ A)|exact C|exact I]|apply alike_x|reflexivity..|].
+  eapply x_store2; [reflexivity|exact C8|exact I|]. apply H. eapply at_globs; [exact A|apply hold_x; [exact (at_globals _ _ A)|exact C|exact I]|apply alike_x|reflexivity..|].
   now apply ot_put.
 Qed.
 Lemma at_gpr_read : forall a s r (Q : POST Z), at_ a s -> 0 <= r -> Q (Registers.gpr a c r) s -> wp (gpr_read c r) Q s.
