@@ -80,7 +80,7 @@ Lemma at_start : forall c o s0 a gl h t r gl', stands c o s0 a (Mach gl h) -> 0 
   (forall g, g <> cpus_entry -> g <> cpus_argument -> g <> cpus_started -> field g gl' = field g gl) ->
   (forall g j, j <> t -> at1 g gl' j = at1 g gl j) -> cpu_holds gl' t r -> stands c o s0 (set_cpu t r a) (Mach gl' h).
 Proof.
-  intros c o s0 a gl h t r gl' A T E1 E2 F O HC. eapply at_put; [exact A| |now apply alike_cpu|reflexivity|reflexivity|].
+  intros c o s0 a gl h t r gl' A T E1 E2 F O HC. eapply at_globs; [exact A| |now apply alike_cpu|reflexivity|reflexivity|].
   - apply hold_cpu with (gl := gl); auto; [exact (at_globals _ _ _ _ _ A)| |].
     + intros g X. apply F; intros ->; discriminate X.
     + intros g j X W. destruct (Z.eq_dec j t) as [->|N]; [|now apply O]. unfold at1. rewrite F; auto; intros ->; cbn [cpu_word] in W; lia.
