@@ -12,7 +12,7 @@ From nie.lib Require Import Wp.
 Require Import nie.generated.boot nie.generated.state.world.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Midway world_refines vcpu_trap_refines statements.
-From nie.proof.refine Require Export boot_refines.
+From nie.proof.refine Require Export boot_refines Described.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
@@ -70,7 +70,7 @@ Lemma booted_R : forall w h0 s h', (forall i, 0 <= i < MAN_END -> u64 (w i)) -> 
   ram h0 = (w MAN_RAM_BASE, w MAN_RAM_BASE + w MAN_RAM_PAGES) -> engine h0 = (w MAN_ENGINE_BASE, w MAN_ENGINE_BASE + w MAN_ENGINE_PAGES) ->
   booted w h0 s -> woken (w MAN_TABLES) (hw s) h' -> exists x fx, R (spec_boot w <| here := x |> <| fp_here := fx |>) (Mach (glob s) h').
 Proof.
-  intros w h0 [gl h] h' SM ACC RAM ENG [WC G MO U (n & m & D & T & _)] WK. cbn [glob hw] in *. destruct WK.
+  intros w h0 [gl h] h' SM ACC RAM ENG [WC G MO _ U (n & m & D & T & _)] WK. cbn [glob hw] in *. destruct WK.
   destruct (first_facts w SM ACC) as (CF & _ & FR & HO). set (b := spec_boot w) in *.
   set (x := tab 128 (fun r => Map.get (reg h') (me h' * 128 + r)) 0). set (fx := tab 66 (fun i => Map.get (fp h') (me h' * 128 + i)) 0).
   exists x, fx. set (a := b <| here := x |> <| fp_here := fx |>).
@@ -124,6 +124,16 @@ Proof.
   intros h' WK. assert (ACC : nie.spec.trap.boot.manifest_check w = BOOT_OK) by congruence.
   destruct (booted_R w h s' h' (rs_words _ RS) ACC (rs_ram _ RS) (rs_engine _ RS) B WK) as (x & fx & HR).
   exists x, fx. split; [exact HR|exact (bo_man _ _ _ B)].
+Qed.
+
+(* The machine that an accepted manifest describes is the one that the state speaks of. *)
+Theorem boot_describes_run : forall h, at_reset h -> let w := manifest h in
+  wp boot (fun r s' => r = BOOT_OK -> described w (spec_boot w) (glob s')) (Mach zero_globals h).
+Proof.
+  intros h RS w. eapply wp_weaken; [eapply (boot_wp h w); [apply RS|apply RS|now apply reset_dark|reflexivity|apply RS|apply RS]|].
+  intros r s' [E B] K. specialize (B K). assert (ACC : nie.spec.trap.boot.manifest_check w = BOOT_OK) by congruence.
+  destruct (first_facts w (rs_words _ RS) ACC) as (CF & _). split; [exact CF|]. split; [exact ACC|]. intros i I.
+  split; [now apply (rs_words _ RS)|now apply (bo_words _ _ _ B)].
 Qed.
 
 (* One step after the other: registers of this CPU, and its VTTBR_EL2 once more. *)

@@ -32,6 +32,7 @@ Record booted (w : Z -> Z) (h0 : Machine.hw) (s : mach globals Machine.hw) : Pro
   bo_cfg : wf_cfg (spec_boot w);
   bo_globals : globals_hold (spec_boot w) (glob s);
   bo_man : manifest_ok (glob s);
+  bo_words : forall i, 0 <= i < MAN_END -> at1 config_word (glob s) i = w i;
   bo_unseen : unseen (hw s) = [];
   bo_hw : exists n m, dark h0 n m (hw s) /\ tables_hold (spec_boot w) m /\
       forall p i, State.in_ram (spec_boot w) p = true -> own (spec_boot w) p = Host -> kept w p = false -> is_word i = true -> m (p * 512 + i) = 0;
@@ -237,6 +238,7 @@ Proof.
       destruct (c =? 0); constructor; intros; rewrite ?X1, ?X2, ?X3; try reflexivity; rewrite F by exact Logic.I; rewrite ?CN; try reflexivity;
         rewrite S3 by reflexivity; first [reflexivity | symmetry; apply Map.get_const].
   - constructor; rewrite F by exact Logic.I; rewrite CW3 by (vm_compute; split; congruence); lia.
+  - intros i I. rewrite F by exact Logic.I. exact (CW3 i I).
   - exact U2.
   - exists n, m2. split; [exact D2|]. split; [now apply TN|]. intros p i P O KP I. rewrite W2; auto.
     + unfold State.in_ram in P. change (cfg (spec_boot w)) with (cfg a) in P. rewrite CF in P. cbn [ram_first ram_count nie.spec.trap.boot.config_of] in P.

@@ -5,7 +5,7 @@ From RecordUpdate Require Import RecordSet.
 From nie.model Require Import Machine.
 From nie.spec Require Import State.
 From nie.spec Require Switch Registers.
-From nie.spec.trap Require host_smc boot.
+From nie.spec.trap Require host_smc.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning vcpu_run_preserves.
 From nie.generated Require Import Prims.
@@ -13,7 +13,7 @@ From nie.lib Require Import Wp.
 Require Import nie.generated.trap_h nie.generated.state.inject nie.generated.trap.host_smc.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Midway vcpu_traps.
-From nie.proof.refine Require Export Standing.
+From nie.proof.refine Require Export Standing Described.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope c_scope.
@@ -50,20 +50,6 @@ Proof.
     + cbn [hw]. rewrite (lv_taken _ _ _ _ _ _ _ _ _ L2), E4. lia.
 Qed.
 End Inputs.
-
-(** The manifest's words are those that the machine's description was made of. *)
-
-Definition described (w : Z -> Z) (a : state) (gl : globals) : Prop :=
-  cfg a = nie.spec.trap.boot.config_of w /\ nie.spec.trap.boot.manifest_check w = BOOT_OK /\
-  forall i, 0 <= i < MAN_END -> 0 <= w i < 2 ^ 64 /\ at1 config_word gl i = w i.
-Lemma described_same : forall w a b gl gl', described w a gl -> cfg b = cfg a -> field config_word gl' = field config_word gl -> described w b gl'.
-Proof. intros w a b gl gl' (C & K & W) E F. split; [congruence|]. split; [exact K|]. intros i I. destruct (W i I) as [U X]. split; [exact U|]. unfold at1 in *. now rewrite F. Qed.
-Lemma described_cpus : forall w a gl, described w a gl -> at1 config_word gl MAN_CPUS = cpu_count (cfg a) /\ 1 <= cpu_count (cfg a) <= NIE_MAX_CPUS.
-Proof.
-  intros w a gl (C & K & W). rewrite C. cbn [cpu_count nie.spec.trap.boot.config_of]. split; [apply W; unfold MAN_CPUS, MAN_END; lia|].
-  unfold nie.spec.trap.boot.manifest_check in K. destruct (_ =? _); [|discriminate]. destruct (nie.spec.trap.boot.ram_ok w); [|discriminate].
-  destruct (nie.spec.trap.boot.cpus_ok w) eqn:E; [|discriminate]. unfold nie.spec.trap.boot.cpus_ok in E. lia.
-Qed.
 
 (** The allow-list. *)
 
