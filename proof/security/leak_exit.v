@@ -49,7 +49,8 @@ Definition shows_value : program gvar -> program gvar :=
 
 Definition gprs (y : Z) : Map.t Z := Map.set (Map.set (Map.const 0) (1 * 32 + 3) (256 * y + 65)) (1 * 32 + 5) y.
 Definition fps (y : Z) : Map.t Z := Map.set (Map.const 0) (1 * 128) y.
-Definition regs (y : Z) : Map.t Z := Map.set the_registers (1 * 128 + REG_ICH_VMCR_EL2) (16 * y).
+Definition regs (y : Z) : Map.t Z :=
+  Map.set (Map.set the_registers (1 * 128 + REG_CNTKCTL_EL1) y) (1 * 128 + REG_ICH_VMCR_EL2) (16 * y).
 Definition hw_of (y : Z) : Machine.hw :=
   Hw the_memory [] [] (regs y) (fps y) 0 (512, 1024) (512, 515) (fun _ => 0) 0 [] (fun _ => False) True.
 Definition from (y : Z) : Step.machine := Step.Machine the_globals (hw_of y) (gprs y) (Map.const false).
@@ -78,7 +79,7 @@ Definition tables_then : list Z := [512 * 4096; 513 * 4096 + 3; 514 * 4096 + 3; 
 Lemma roots_are : forall y c, vttbr (hw_of y) c = vttbr (hw_with 0) c.
 Proof.
   intros y c. unfold vttbr, hw_of, regs, hw_with, VTTBR_EL2. cbn [reg].
-  rewrite Map.get_set_other; [reflexivity|]. unfold REG_ICH_VMCR_EL2. lia.
+  unfold REG_ICH_VMCR_EL2, REG_CNTKCTL_EL1. rewrite !Map.get_set_other by lia. reflexivity.
 Qed.
 Lemma victim_cpu : forall y, runs (from y) 1 (vmid_of victim).
 Proof. intro y. unfold runs, root_vmid. change (Step.hw (from y)) with (hw_of y). rewrite roots_are. vm_compute. reflexivity. Qed.
@@ -105,7 +106,7 @@ Proof.
   - intros (N & R & X). pose proof (C1 _ _ N). split; [intro Q; apply N; eauto|]. split; [exact R|]. rewrite <- X.
     change (Map.get (fps z) (c * 128 + r) = Map.get (fps y) (c * 128 + r)). unfold fps. rewrite !Map.get_set_other by lia. reflexivity.
   - intros (N & R & X). pose proof (C1 _ _ N). split; [intro Q; apply N; eauto|]. split; [exact R|]. rewrite <- X. unfold sysreg.
-    change (Map.get (regs z) (c * 128 + r) = Map.get (regs y) (c * 128 + r)). unfold regs. unfold REG_SWITCHED, REG_ICH_VMCR_EL2 in *.
+    change (Map.get (regs z) (c * 128 + r) = Map.get (regs y) (c * 128 + r)). unfold regs. unfold REG_SWITCHED, REG_ICH_VMCR_EL2, REG_CNTKCTL_EL1 in *.
     rewrite !Map.get_set_other by lia. reflexivity.
   - apply reached_of.
   - intros ((u & U) & I & X). split; [exists u; exact (reached_of y z _ _ U)|]. split; [exact I|exact X].
