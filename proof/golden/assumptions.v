@@ -102,5 +102,18 @@ Print Assumptions leak_reuse.core_reuses_zeros.
 From nie.proof.security Require forge_spent.
 Print Assumptions forge_spent.spent_forges.
 Print Assumptions forge_spent.core_refuses.
+From nie.proof.security Require leak_timer.
+Print Assumptions leak_timer.timer_leaks.
+Print Assumptions leak_timer.core_restores_timer.
+From nie.proof.security Require leak_share.
+Print Assumptions leak_share.share_leaks.
+Print Assumptions leak_share.core_does_not_share.
+From nie.proof.security Require leak_flush.
+Print Assumptions leak_flush.tlbi_leaks.
+Print Assumptions leak_flush.dsb_leaks.
+Print Assumptions leak_flush.core_flushes.
+From nie.proof.security Require leak_late.
+Print Assumptions leak_late.late_flush_leaks.
+Print Assumptions leak_late.core_scrubs_last.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.

@@ -28,15 +28,56 @@ Proof.
     cbn [observe] in O, O'; destruct O as (_ & _ & O), O' as (_ & _ & O'); congruence.
 Qed.
 
+(** [shown] counts along the whole past at each label; this counts on. *)
+
+Definition once (f : Z) (w : who) (s s' : Step.machine) (l : label) : nat := if succeeded f w s s' l then 1 else 0.
+Fixpoint showing (P : program gvar) (w : who) (ram : Z -> bool) (s : Step.machine) (created destroyed : nat) (tr : list label) : list event :=
+  match tr with
+  | [] => []
+  | l :: tr' =>
+      match next P s l with
+      | Ok s' g => (if Nat.eqb created (inc w) && Nat.ltb destroyed (inc w) then show w ram s s' g l else [Seen l])
+                   ++ showing P w ram s' (created + once NIE_VM_CREATE w s s' l) (destroyed + once NIE_VM_DESTROY w s s' l) tr'
+      | _ => [Seen l]
+      end
+  end.
+
+Lemma count_on : forall P f w l past s0 s g s' g', Step.run P s0 past = Ok s g -> next P s l = Ok s' g' ->
+  count P f w s0 (past ++ [l]) = (count P f w s0 past + once f w s s' l)%nat.
+Proof.
+  intros P f w l past. induction past as [|a past IH]; intros s0 s g s' g' R N.
+  - cbn [Step.run] in R. inversion R; subst. cbn [app count]. rewrite N. unfold once. lia.
+  - cbn [Step.run] in R. cbn [app count]. destruct (next P s0 a) as [s1 g1| |]; try discriminate R.
+    destruct (Step.run P s1 past) as [s2 g2| |] eqn:R2; try discriminate R. inversion R; subst.
+    rewrite (IH _ _ _ _ _ R2 N). lia.
+Qed.
+Lemma run_on : forall P l past s0 s g s' g', Step.run P s0 past = Ok s g -> next P s l = Ok s' g' -> exists g2, Step.run P s0 (past ++ [l]) = Ok s' g2.
+Proof.
+  intros P l past. induction past as [|a past IH]; intros s0 s g s' g' R N.
+  - cbn [Step.run] in R. inversion R; subst. cbn [app Step.run]. rewrite N. eauto.
+  - cbn [Step.run] in R. cbn [app Step.run]. destruct (next P s0 a) as [s1 g1| |]; try discriminate R.
+    destruct (Step.run P s1 past) as [s2 g2| |] eqn:R2; try discriminate R. inversion R; subst.
+    destruct (IH _ _ _ _ _ R2 N) as (g3 & ->). eauto.
+Qed.
+Lemma showing_from : forall P w ram s0 tr past s g, Step.run P s0 past = Ok s g ->
+  showing P w ram s (count P NIE_VM_CREATE w s0 past) (count P NIE_VM_DESTROY w s0 past) tr = shown P w ram s past tr s0.
+Proof.
+  intros P w ram s0 tr. induction tr as [|l tr IH]; intros past s g R; [reflexivity|]. cbn [showing shown].
+  destruct (next P s l) as [s' g'| |] eqn:N; [|reflexivity|reflexivity]. destruct (run_on P l past _ _ _ _ _ R N) as (g2 & R2).
+  rewrite <- (count_on P NIE_VM_CREATE w l past _ _ _ _ _ R N), <- (count_on P NIE_VM_DESTROY w l past _ _ _ _ _ R N), (IH _ _ _ R2). reflexivity.
+Qed.
+Lemma showing_is : forall P w ram s tr, showing P w ram s 0 0 tr = shown P w ram s [] tr s.
+Proof. intros. exact (showing_from P w ram s tr [] s [] eq_refl). Qed.
+
 (* For any two machines and traces: with these at hand nothing is computed. *)
 Lemma found_refutes : forall w look k y z P s s' ram tr tr' (start : Step.machine -> Prop),
   (forall t f, look t = Some f -> observe w t f) ->
   start s -> start s' -> (forall f, observe w s f <-> observe w s' f) ->
   match found_by look P s tr with Some f => value_of f | None => None end = Some (k, y) ->
   match found_by look P s' tr' with Some f => value_of f | None => None end = Some (k, z) -> y <> z ->
-  shown P w ram s [] tr s = shown P w ram s' [] tr' s' -> ~ confidential start P.
+  showing P w ram s 0 0 tr = showing P w ram s' 0 0 tr' -> ~ confidential start P.
 Proof.
-  intros w look k y z P s s' ram tr tr' start L B B' A F F' N S H. unfold found_by in F, F'.
+  intros w look k y z P s s' ram tr tr' start L B B' A F F' N S H. rewrite !showing_is in S. unfold found_by in F, F'.
   destruct (Step.run P s tr) as [t g| |] eqn:R; try discriminate F. destruct (Step.run P s' tr') as [u g'| |] eqn:R'; try discriminate F'.
   destruct (look t) as [f|] eqn:E; [|discriminate F]. destruct (look u) as [f'|] eqn:E'; [|discriminate F'].
   destruct (H s s' w ram tr tr' _ _ _ _ B B' A R R' S) as [O _].
