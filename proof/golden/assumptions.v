@@ -117,3 +117,12 @@ Print Assumptions leak_late.late_flush_leaks.
 Print Assumptions leak_late.core_scrubs_last.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
+From nie.proof.security Require registers_switched.
+Print Assumptions registers_switched.register_file_is_the_census.
+Print Assumptions registers_switched.model_lets_el1_write.
+Print Assumptions registers_switched.vcpu_finds_what_it_left.
+Print Assumptions registers_switched.vcpu_leaves_what_it_had.
+Print Assumptions registers_switched.host_finds_what_it_left.
+From nie.proof.security Require entry_forgets.
+Print Assumptions entry_forgets.entry_forgets.
+Print Assumptions entry_forgets.leaving_one_out_remembers.

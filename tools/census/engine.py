@@ -63,6 +63,7 @@ class Engine:
         that world.c reads into, and writes from, a context."""
         body = re.search(r"enum sysreg \{(.*?)REG_COUNT", self.read("core/sysreg.h"), re.S)[1]
         names = re.findall(r"\bREG_(\w+)(?: = \w+)?,", body)
+        self.names = [n for n in names if n != "SWITCHED"]
         first = set(names[:names.index("SWITCHED")])
         for loop in ("save_host", "load_host", "save_vcpu", "load_vcpu"):
             if not re.search(r"r < REG_SWITCHED", self.function(loop)):

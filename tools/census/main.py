@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 
 import classes
+import coq
 import engine
 import registers
 import report
@@ -86,12 +87,14 @@ def main():
     parser.add_argument("--engine", default=os.path.join(ROOT, "engine"))
     parser.add_argument("--rules", default=os.path.join(HERE, "classes.txt"))
     parser.add_argument("--document", help="compare with this file, or write it with --write")
+    parser.add_argument("--coq", help="likewise: the census for the proofs")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     try:
         rules = classes.read_rules(options.rules)
         fields, encodings = classes.read_fields(options.linux)
-        mechanisms = classes.Mechanisms(engine.Engine(options.engine), fields, encodings)
+        sources = engine.Engine(options.engine)
+        mechanisms = classes.Mechanisms(sources, fields, encodings)
     except ValueError as e:
         print(f"census: {e}")
         return 1
@@ -100,6 +103,8 @@ def main():
     errors, rule_for = check(found, rules, mechanisms, traps)
     if options.document and not errors:
         errors += report.document(options.document, rule_for, options.write)
+    if options.coq and not errors:
+        errors += coq.document(options.coq, rule_for, sources.names, options.write)
     for error in errors:
         print(f"census: {error}")
     report.table(found, Counter(r.kind for r in rule_for.values()), len(traps))
