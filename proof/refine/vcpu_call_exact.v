@@ -23,13 +23,13 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 (* General registers hold 64-bit numbers. *)
 Definition x64 (a : state) (c : Z) : Prop := forall i, 0 <= i < 31 -> 0 <= Registers.x_of a c i < 2 ^ 64.
 
+Lemma argument_u64 : forall f x, 0 <= x < 2 ^ 64 -> 0 <= Registers.smccc_argument f x < 2 ^ 64.
+Proof. intros f x X. unfold Registers.smccc_argument. destruct (negb _); auto. assert (0 <= x mod 2 ^ 32 < 2 ^ 32) by (apply Z.mod_pos_bound; lia). lia. Qed.
+
 Section Call.
 Variables (c : Z) (o : Z -> owner) (s0 : MACH).
 Notation at_ := (stands c o s0).
 Notation POST X := (X -> MACH -> Prop).
-
-Lemma argument_u64 : forall f x, 0 <= x < 2 ^ 64 -> 0 <= Registers.smccc_argument f x < 2 ^ 64.
-Proof. intros f x X. unfold Registers.smccc_argument. destruct (negb _); auto. assert (0 <= x mod 2 ^ 32 < 2 ^ 32) by (apply Z.mod_pos_bound; lia). lia. Qed.
 
 (** Spent => Empty. *)
 
