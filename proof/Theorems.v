@@ -21,6 +21,9 @@ Require nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import vm_create_refines vm_create_statement vm_destroy_refines vm_destroy_statement.
 Require nie.generated.call.vm_create nie.generated.call.vm_destroy.
 From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement.
+From nie.proof.refine Require Import vcpu_trap_statement.
+From nie.proof.refine Require vcpu_trap_exact.
+Require nie.spec.trap.trap.
 Require nie.generated.call.host_call.
 Require nie.generated.boot.
 Require nie.generated.trap.trap nie.generated.trap.quick.
@@ -239,6 +242,16 @@ Proof.
   destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO' & OFF).
   exists r, b, s'. split; [|auto].
   exact (Program.core_means "trap"%string nie.generated.trap.trap.trap_sem eq_refl [c; kind] s r s' E).
+Qed.
+
+(* Every exception of a vCPU ends exactly as spec/trap/trap.v says, and tells the host what it says. *)
+Theorem vcpu_trap_is_correct : vcpu_trap_correct Program.core.
+Proof.
+  intros a s kind HR c GU XO.
+  assert (H : wp (nie.generated.trap.trap.vcpu_trap c kind) (fun _ s' => Told.ends (own a) s (nie.spec.trap.trap.vcpu_trap c kind a) s') s).
+  { eapply vcpu_trap_exact.vcpu_trap_exact; [apply Standing.stands_now, HR|exact GU|exact XO|auto]. }
+  unfold wp in H. destruct (nie.generated.trap.trap.vcpu_trap c kind s) as [[[] s']|] eqn:E; [|easy]. exists s'. split; [|exact H].
+  exact (Program.core_means "vcpu_trap"%string nie.generated.trap.trap.vcpu_trap_sem eq_refl [c; kind] s tt s' E).
 Qed.
 
 (* The shorter way, before the lock: only registers change. *)
