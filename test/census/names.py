@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue docs/hypervisor-defects.md: does every test, mutant, theorem and field of a register exist that it names, and does
-every entry that it calls excluded name one?
+every entry that it calls excluded name one, and a mutation that shows that it bites, or say that there is no mutant?
 
 usage: names.py [DOCUMENT]   Prints what is wrong, then the entries by kind; exit status 0 when nothing is.
 """
@@ -25,11 +25,17 @@ def found(pattern, *paths):
     return names
 
 
+def mutations():
+    """Names of mutants, of what the census must refuse, and of theorems that a defect makes a claim false."""
+    return (found(r'^    "(\w+)": \(', "test/mutants/c*_mutants.py", "test/qemu/mutants", "test/fuzz/mutants", "test/isolation/leaks")
+            | found(r"^(?:table|engine|refused) (\w+)", "test/census/run")
+            | found(r"^Print Assumptions (?:\w+_mutants|leak_\w+|forge_\w+|scrub_before_flush)\.(\w+)\.", "proof/golden/assumptions.v")
+            | {"leaving_one_out_remembers"})
+
+
 def known():
     """Names of tests, of mutants and of theorems in the tree."""
-    return (found(r"\bTEST\((\w+)\)", "test/unit/*.c", "test/qemu/*.c")
-            | found(r'^    "(\w+)": \(', "test/mutants/c_mutants.py", "test/qemu/mutants", "test/fuzz/mutants")
-            | found(r"^(?:table|engine|refused) (\w+)", "test/census/run")
+    return (found(r"\bTEST\((\w+)\)", "test/unit/*.c", "test/qemu/*.c") | mutations()
             | found(r"^Theorem (\w+)", "proof/Theorems.v", "proof/security/*.v"))
 
 
@@ -41,7 +47,7 @@ def entries(path):
 
 
 def wrong(what, here, names, fields):
-    """What is wrong with an entry."""
+    """What is wrong with an entry. A field of a register is its own mutation: test/census/fields.py turns each."""
     said = set(re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b", here))
     fielded = set(re.findall(r"\b[A-Za-z0-9]+_EL\d\.\w+", here))
     kind = next((k for k in KINDS if here.startswith(k)), None)
@@ -52,6 +58,8 @@ def wrong(what, here, names, fields):
     # A page's name alone (page_add) is a test of test/unit.
     if kind == "excluded" and not (said & names) | (fielded & fields):
         lines.append(f"{what}: excluded, by nothing that is named")
+    if kind == "excluded" and bool((said & mutations()) or (fielded & fields)) == ("no mutant" in here):
+        lines.append(f"{what}: names no mutant and does not say so, or says so and names one")
     return lines
 
 
@@ -64,7 +72,8 @@ def main():
     kinds = collections.Counter(next((k for k in KINDS if here.startswith(k)), "?") for _, here in rows)
     for line in lines:
         print(f"{os.path.basename(path)}: {line}")
-    print(f"{len(rows)} entries: " + ", ".join(f"{kinds[k]} {k}" for k in KINDS) + ("" if lines else "; all that they name exists"))
+    bite = kinds["excluded"] - sum("no mutant" in here for _, here in rows)
+    print(f"{len(rows)} entries: " + ", ".join(f"{kinds[k]} {k}" for k in KINDS) + f"; {bite} of the excluded with a mutation" + ("" if lines else "; all that they name exists"))
     return 1 if lines else 0
 
 
