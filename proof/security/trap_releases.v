@@ -92,6 +92,29 @@ Proof.
   rewrite Map.get_set. destruct (Z.eqb_spec (w * NIE_MAX_VCPUS + i) (v * NIE_MAX_VCPUS + t)) as [E|E]; [|reflexivity]. rewrite H. unfold vcpu_at. now rewrite E.
 Qed.
 
+(** Bits of a syndrome. *)
+
+Lemma bit_is : forall x n, 0 <= n -> Registers.has x (2 ^ n) = Z.testbit x n.
+Proof.
+  intros x n N. unfold Registers.has. assert (E : Z.land x (2 ^ n) = if Z.testbit x n then 2 ^ n else 0).
+  { apply Z.bits_inj'. intros m M. rewrite Z.land_spec, Z.pow2_bits_eqb by lia. destruct (Z.eqb_spec n m) as [->|F].
+    - destruct (Z.testbit x m); [now rewrite Z.pow2_bits_true by lia|now rewrite Z.bits_0].
+    - rewrite andb_false_r. destruct (Z.testbit x n); [rewrite Z.pow2_bits_false by lia|rewrite Z.bits_0]; reflexivity. }
+  rewrite E. destruct (Z.testbit x n); [|reflexivity]. assert (0 < 2 ^ n) by (apply Z.pow_pos_nonneg; lia). destruct (Z.eqb_spec (2 ^ n) 0); [lia|reflexivity].
+Qed.
+Lemma send_is : forall y, (Z.land y 0x3ffc1f =? ENC_SGI1R) = ((Z.land (Registers.field y 0 25) ENC_MASK =? ENC_SGI1R) && negb (Registers.has (Registers.field y 0 25) ISS_READ))%bool.
+Proof.
+  intro y. assert (F : Registers.field y 0 25 = Z.land y 0x1ffffff) by (unfold Registers.field; now rewrite Z.div_1_r, (land_ones y 25) by (lia || reflexivity)).
+  rewrite F. unfold Registers.has. rewrite <- !Z.land_assoc. change (Z.land 0x1ffffff ENC_MASK) with ENC_MASK. change (Z.land 0x1ffffff ISS_READ) with 1. rewrite negb_involutive.
+  assert (E : Z.land y 0x3ffc1f = Z.land y ENC_MASK + y mod 2).
+  { change 0x3ffc1f with (Z.lor ENC_MASK 1). rewrite Z.land_lor_distr_r. rewrite <- Z.lxor_lor; [rewrite <- Z.add_nocarry_lxor; [now rewrite (land_ones y 1 1) by (lia || reflexivity)|]|];
+      rewrite <- Z.land_assoc, (Z.land_comm ENC_MASK), <- Z.land_assoc, (Z.land_comm y), <- Z.land_assoc; change (Z.land 1 ENC_MASK) with 0; now rewrite ?Z.land_0_r. }
+  assert (O : Z.land y ENC_MASK mod 2 = 0).
+  { rewrite <- (land_ones _ 1 1) by (lia || reflexivity). rewrite <- Z.land_assoc. change (Z.land ENC_MASK 1) with 0. apply Z.land_0_r. }
+  rewrite E, (land_ones y 1 1) by (lia || reflexivity). change (2 ^ 1) with 2. assert (B : y mod 2 = 0 \/ y mod 2 = 1) by lia. unfold ENC_SGI1R in *.
+  destruct B as [-> | ->]; [rewrite Z.add_0_r, andb_true_r; reflexivity|]. rewrite andb_false_r. apply Z.eqb_neq. lia.
+Qed.
+
 Section Released.
 Variables (a : state) (c : Z) (e : Step.exception) (s : Step.machine).
 Hypothesis T : taken_as a c e s.
@@ -127,14 +150,6 @@ Qed.
 
 (** Values. *)
 
-Lemma bit_is : forall x n, 0 <= n -> Registers.has x (2 ^ n) = Z.testbit x n.
-Proof.
-  intros x n N. unfold Registers.has. assert (E : Z.land x (2 ^ n) = if Z.testbit x n then 2 ^ n else 0).
-  { apply Z.bits_inj'. intros m M. rewrite Z.land_spec, Z.pow2_bits_eqb by lia. destruct (Z.eqb_spec n m) as [->|F].
-    - destruct (Z.testbit x m); [now rewrite Z.pow2_bits_true by lia|now rewrite Z.bits_0].
-    - rewrite andb_false_r. destruct (Z.testbit x n); [rewrite Z.pow2_bits_false by lia|rewrite Z.bits_0]; reflexivity. }
-  rewrite E. destruct (Z.testbit x n); [|reflexivity]. assert (0 < 2 ^ n) by (apply Z.pow_pos_nonneg; lia). destruct (Z.eqb_spec (2 ^ n) 0); [lia|reflexivity].
-Qed.
 Lemma function_is : Z.land (Step.x s c 0) 0xffffffff = Registers.x_of a c 0 mod 2 ^ 32.
 Proof. rewrite (ta_x _ _ _ _ T) by lia. now rewrite (land_ones (Registers.x_of a c 0) 32 0xffffffff) by (lia || reflexivity). Qed.
 Lemma argument_is : forall f n, 0 <= n < 31 -> (if Z.testbit f 30 then Step.x s c n else Z.land (Step.x s c n) 0xffffffff) = Registers.smccc_argument f (Registers.x_of a c n).
@@ -152,17 +167,5 @@ Lemma truncate_is : forall n y, 0 <= n -> Registers.mmio_truncate (Registers.gpr
 Proof.
   intros n y N. unfold Registers.mmio_truncate. destruct (Z.eqb_spec (Registers.mmio_width y) 8) as [->|F]; [|reflexivity]. symmetry. apply Z.mod_small.
   unfold Registers.gpr. destruct (Z.ltb_spec n 31); [apply (ta_x64 _ _ _ _ T); lia|lia].
-Qed.
-Lemma send_is : forall y, (Z.land y 0x3ffc1f =? ENC_SGI1R) = ((Z.land (Registers.field y 0 25) ENC_MASK =? ENC_SGI1R) && negb (Registers.has (Registers.field y 0 25) ISS_READ))%bool.
-Proof.
-  intro y. assert (F : Registers.field y 0 25 = Z.land y 0x1ffffff) by (unfold Registers.field; now rewrite Z.div_1_r, (land_ones y 25) by (lia || reflexivity)).
-  rewrite F. unfold Registers.has. rewrite <- !Z.land_assoc. change (Z.land 0x1ffffff ENC_MASK) with ENC_MASK. change (Z.land 0x1ffffff ISS_READ) with 1. rewrite negb_involutive.
-  assert (E : Z.land y 0x3ffc1f = Z.land y ENC_MASK + y mod 2).
-  { change 0x3ffc1f with (Z.lor ENC_MASK 1). rewrite Z.land_lor_distr_r. rewrite <- Z.lxor_lor; [rewrite <- Z.add_nocarry_lxor; [now rewrite (land_ones y 1 1) by (lia || reflexivity)|]|];
-      rewrite <- Z.land_assoc, (Z.land_comm ENC_MASK), <- Z.land_assoc, (Z.land_comm y), <- Z.land_assoc; change (Z.land 1 ENC_MASK) with 0; now rewrite ?Z.land_0_r. }
-  assert (O : Z.land y ENC_MASK mod 2 = 0).
-  { rewrite <- (land_ones _ 1 1) by (lia || reflexivity). rewrite <- Z.land_assoc. change (Z.land ENC_MASK 1) with 0. apply Z.land_0_r. }
-  rewrite E, (land_ones y 1 1) by (lia || reflexivity). change (2 ^ 1) with 2. assert (B : y mod 2 = 0 \/ y mod 2 = 1) by lia. unfold ENC_SGI1R in *.
-  destruct B as [-> | ->]; [rewrite Z.add_0_r, andb_true_r; reflexivity|]. rewrite andb_false_r. apply Z.eqb_neq. lia.
 Qed.
 End Released.
