@@ -80,6 +80,9 @@ Print Assumptions calls_tell_nothing.vm_activate_tells_nothing.
 Print Assumptions calls_tell_nothing.vm_destroy_tells_nothing.
 Print Assumptions calls_tell_nothing.vm_create_tells_nothing.
 Print Assumptions calls_tell_nothing.page_add_tells_nothing.
+From nie.proof.security Require host_traps_tell_nothing.
+Print Assumptions host_traps_tell_nothing.host_traps_tell_nothing.
+Print Assumptions host_traps_tell_nothing.starts_tell_nothing.
 From nie.proof.security Require tells_nothing_witness.
 Print Assumptions tells_nothing_witness.they_are_alike.
 Print Assumptions tells_nothing_witness.no_scrub_tells.

@@ -83,7 +83,7 @@ Record alike (T Cs : Z -> Prop) (h1 h2 : Machine.hw) : Prop := {
 (* The third machine has entries in its TLB that stand for pages: nobody can use them. *)
 Definition phantom (e : entry) : Prop := is_leaf (level e) (desc e) = true /\ cpu e = c0.
 Record shadow (h1 h3 : Machine.hw) : Prop := {
-  sh_mem : mem h3 = mem h1; sh_unseen : unseen h3 = unseen h1; sh_reg : reg h3 = reg h1; sh_me : me h3 = me h1;
+  sh_mem : mem h3 = mem h1; sh_unseen : unseen h3 = unseen h1; sh_reg : reg h3 = reg h1; sh_fp : fp h3 = fp h1; sh_me : me h3 = me h1;
   sh_during : during h3 = during h1; sh_inputs : inputs h3 = inputs h1; sh_taken : taken h3 = taken h1;
   sh_tlb : exists X, tlb h3 = tlb h1 ++ X /\ Forall phantom X;
 }.
@@ -163,7 +163,7 @@ Proof. intros l d H. unfold is_leaf, is_table in *. lia. Qed.
 (* The shadow does what the first does. *)
 Lemma shadow_act : forall h1 h3 a, shadow h1 h3 -> me h1 = c0 -> is_evict a = false -> shadow (act_step a h1) (act_step a h3).
 Proof.
-  intros h1 h3 a S M NE. pose proof S as [E1 E2 E3 E4 E5 E6 E7 (X & E8 & PX)].
+  intros h1 h3 a S M NE. pose proof S as [E1 E2 E3 EF E4 E5 E6 E7 (X & E8 & PX)].
   assert (PH : forall n, nth_error (tlb h1) n = None -> match nth_error (tlb h3) n with Some e => phantom e | None => True end).
   { intros n N. rewrite E8, nth_error_app2 by (now apply nth_error_None). destruct (nth_error X _) eqn:Q; auto.
     rewrite Forall_forall in PX. eapply PX, nth_error_In; eauto. }

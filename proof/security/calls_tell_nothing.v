@@ -1,24 +1,27 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
 (* The host's calls that are proved against their specifications, and tell the host nothing of what a VM keeps to itself. *)
-From Coq Require Import ZArith List String.
+From Coq Require Import ZArith List Bool String.
 From nie.model Require Import C.
 From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Isolation.
 From nie.proof Require Import Theorems.
 From nie.proof.refine Require Import Relation statements.
-From nie.proof.security Require Import Lockstep Handler noninterference Does Watched.
+From nie.proof.security Require Import Lockstep Handler Primitives noninterference Does Watched.
 From nie.proof.security Require page_remove_isolates table_remove_isolates page_add_zero_isolates page_shared_add_isolates table_add_isolates
   vcpu_create_isolates vcpu_destroy_isolates vm_stop_isolates vm_activate_isolates vm_destroy_isolates vm_create_isolates.
 Import ListNotations.
 
+Definition is_none (o : option bool) : bool := match o with None => true | _ => false end.
 Definition is_plain (x : function gvar) : bool :=
-  negb (ends (fname x)) && forallb (fun d => match strength_p (zero_name (fname x)) d with None => true | _ => false end) [true; false].
+  negb (ends " 0" (fname x)) && negb (ends " <" (fname x)) &&
+  forallb (fun d => is_none (strength_p (zero_name (fname x)) d) && is_none (strength_p (small_name (fname x)) d)) [true; false].
 Lemma plain_if : forall P, forallb is_plain P = true -> plain strength_p P.
 Proof.
-  intros P H x I. rewrite forallb_forall in H. apply H in I. apply andb_prop in I as [E Z]. split.
-  - intros f Q. rewrite Q, zero_ends in E. discriminate.
-  - intro d. rewrite forallb_forall in Z. specialize (Z d). destruct (strength_p _ d); auto. destruct d; discriminate Z; cbn; auto.
+  assert (N : forall o, is_none o = true -> o = None) by (intros [b|] E; [discriminate|reflexivity]).
+  intros P H x I. rewrite forallb_forall in H. apply H in I. apply andb_prop in I as [E Z]. apply andb_prop in E as [E0 E1]. split.
+  - intros f. split; intro Q; rewrite Q in *; unfold zero_name, small_name in *; rewrite named_ends in *; discriminate.
+  - intro d. rewrite forallb_forall in Z. assert (I : In d [true; false]) by (destruct d; cbn; auto). apply Z, andb_prop in I as [A B]. split; auto.
 Qed.
 
 Lemma tells : forall P f pre, ends_related P f pre -> forallb is_plain P = true ->

@@ -10,7 +10,7 @@ From nie.proof.invariant Require Import Meaning.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core Step Isolation.
 From nie.proof.refine Require Import Relation.
-From nie.proof.security Require Import Lockstep Alike Handler.
+From nie.proof.security Require Import Lockstep Alike Handler Primitives.
 From nie.model Require Import Machine.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
@@ -34,17 +34,20 @@ Record host_alike (w : who) (h1 h2 : Machine.hw) : Prop := {
   ha_tlb : tlb h2 = tlb h1;
 }.
 
-(* [f] of [P] tells nothing of a victim [w]. The two machines stand for one abstract state [a]: LESS than the goal, for what the
+(* The computation [m] tells nothing of a victim [w]. The two machines stand for one abstract state [a]: LESS than the goal, for what the
    victim's saved contexts hold is part of [a], and so is not secret here. The CPU that makes the call does not run the victim; no
-   invalidation of the victim's entries is under way, and hardware forgets none of its own accord before the end. *)
-Definition tells_nothing (P : program gvar) (f : string) (args_ok : list Z -> Prop) : Prop :=
-  forall a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> args_ok args ->
+   invalidation of the victim's entries is under way, and hardware forgets none of its own accord before the end. [args_ok]: of the
+   engine's objects, the CPU and the arguments. *)
+Definition hides (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)) (args_ok : globals -> Z -> list Z -> Prop) : Prop :=
+  forall a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> args_ok g (me h1) args ->
   R a (Mach g h1) -> R a (Mach g h2) -> alike (own_page a w) (its_cpus w h1) h1 h2 ->
   root_vmid h1 (me h1) <> vmid_of w -> (forall e, In e (tlb h1) -> vmid e = vmid_of w -> doomed e = false) -> Forall no_evict (during h1) -> Forall no_evict (during h2) ->
-  call P f args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
-  call P f args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
+  m args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
+  m args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
   tell w l1 = tell w l2 ->
   r2 = r1 /\ g2 = g1 /\ host_alike w h1' h2'.
+(* A function of a program, whatever the engine's objects hold. *)
+Definition tells_nothing (P : program gvar) (f : string) (args_ok : list Z -> Prop) : Prop := hides (call P f) (fun _ _ => args_ok).
 
 (** A shadow of the first machine: its TLB has an entry, that nobody can use, for each page that the victim owns. If the engine
     read one of them, the shadow would stop; and it does not, by the theorem on the call. *)
@@ -123,7 +126,7 @@ Proof.
 Qed.
 Lemma shadow_reaches : forall c h h' v p, shadow c h h' -> reached h v p -> reached h' v p.
 Proof.
-  intros c h h' v p [M U G _ _ _ _ (X & T & _)] (l & k & d & H & MP). exists l, k, d. split; auto. clear MP.
+  intros c h h' v p [M U G _ _ _ _ _ (X & T & _)] (l & k & d & H & MP). exists l, k, d. split; auto. clear MP.
   induction H as [e I|x|v l k d i d' H IH TB W V S].
   - apply av_tlb. rewrite T. apply in_or_app. now left.
   - pose proof (av_root h' x) as A. unfold root_vmid, root_desc, vttbr in *. now rewrite G in A.
@@ -131,20 +134,24 @@ Proof.
 Qed.
 
 (* What is needed of the theorem on a call: from every state that stands for an abstract one it ends in such a state. *)
-Definition ends_related (P : program gvar) (f : string) (args_ok : list Z -> Prop) : Prop := forall a g h args, R a (Mach g h) -> args_ok args ->
-  exists r a' g' h' l, call P f args (Mach g (h, [])) = Some (r, Mach g' (h', l)) /\ R a' (Mach g' h').
+Definition ends_from (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)) (args_ok : globals -> Z -> list Z -> Prop) : Prop :=
+  forall a g h args, R a (Mach g h) -> args_ok g (me h) args ->
+  exists r a' g' h' l, m args (Mach g (h, [])) = Some (r, Mach g' (h', l)) /\ R a' (Mach g' h').
+Definition ends_related (P : program gvar) (f : string) (args_ok : list Z -> Prop) : Prop := ends_from (call P f) (fun _ _ => args_ok).
+(* And of the text. *)
+Definition stays_in_step (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)) : Prop :=
+  forall w c0 args, vmid_of w <> 0 -> exists d, lock (Handler.Rel w c0) le (Handler.Pre w) false d (m args).
 
 Section Call.
-Variables (P : program gvar) (f : string) (pre : list Z -> Prop) (d : bool).
-Hypothesis D : ends_related P f pre.
-Hypothesis PL : plain strength_p P.
-Hypothesis ST : strength strength_p P f false = Some d.
+Variables (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)) (pre : globals -> Z -> list Z -> Prop).
+Hypothesis D : ends_from m pre.
+Hypothesis ST : stays_in_step m.
 
-Lemma one_way : forall a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> pre args ->
+Lemma one_way : forall a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> pre g (me h1) args ->
   R a (Mach g h1) -> alike (own_page a w) (its_cpus w h1) h1 h2 ->
   (forall e, In e (tlb h1) -> vmid e = vmid_of w -> doomed e = false) -> Forall no_evict (during h1) ->
-  call P f args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
-  call P f args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
+  m args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
+  m args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
   tell w l1 = tell w l2 ->
   r2 = r1 /\ g2 = g1 /\ exists T Cs, alike T Cs h1' h2' /\ (forall c, Cs c -> root_vmid h1' c = vmid_of w) /\ (forall p, T p -> ~ reached h1' 0 p).
 Proof.
@@ -153,7 +160,7 @@ Proof.
   pose proof R1 as [W O _ _ _ _ _]. destruct (phantoms a w (me h1) W O) as (X & GX & PX).
   pose proof (shadow_related a w (me h1) g h1 X R1 GX) as R3. set (h3 := h1 <| tlb := tlb h1 ++ X |>) in *.
   destruct (D a g h3 args R3 PA) as (r3 & a3 & g3 & h3' & l3 & C3 & R3').
-  destruct (handler_lock w V (me h1) P PL f false d args ST) as (_ & _ & L).
+  destruct (ST w (me h1) args V) as (d & _ & _ & L).
   assert (I : Handler.Rel w (me h1) false (Mach g (h1, [])) (Mach g (h2, [])) (Mach g (h3, []))).
   { split; [reflexivity|]. split; [reflexivity|]. split; [reflexivity|]. exists (own_page a w), (its_cpus w h1). rewrite Forall_forall in GX.
     constructor.
@@ -173,7 +180,7 @@ Proof.
   intros p Q RC. apply (not_hosts _ _ _ _ R3' (SE' p Q)). exact (reached_hosts _ _ _ _ R3' (shadow_reaches _ _ _ _ _ SH' RC)).
 Qed.
 
-Theorem call_tells_nothing : tells_nothing P f pre.
+Theorem it_hides : hides m pre.
 Proof.
   intros a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME FR NE NE2 C1 C2 TL.
   destruct (one_way _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW PA R1 AL FR NE C1 C2 TL) as (ER & EG & T & Cs & AL' & CS & TN).
@@ -190,7 +197,7 @@ Proof.
     - exact (eq_sym (al_me _ _ _ _ AL)).
     - exact (eq_sym (al_inputs _ _ _ _ AL)).
     - exact (eq_sym (al_taken _ _ _ _ AL)). }
-  destruct (one_way _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW PA R2 AS ltac:(rewrite (al_tlb _ _ _ _ AL); exact FR) NE2 C2 C1 (eq_sym TL)) as (_ & _ & T2 & Cs2 & AL2 & _ & TN2).
+  destruct (one_way _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW ltac:(rewrite (al_me _ _ _ _ AL); exact PA) R2 AS ltac:(rewrite (al_tlb _ _ _ _ AL); exact FR) NE2 C2 C1 (eq_sym TL)) as (_ & _ & T2 & Cs2 & AL2 & _ & TN2).
   constructor.
   - intros p i WI [RC|RC].
     + apply (al_mem _ _ _ _ AL'); [exact WI|]. intro Q. exact (TN p Q RC).
@@ -201,6 +208,11 @@ Proof.
   - exact (al_tlb _ _ _ _ AL').
 Qed.
 End Call.
+
+Lemma call_stays : forall P f d, plain strength_p P -> strength strength_p P f false = Some d -> stays_in_step (call P f).
+Proof. intros P f d PL E w c0 args V. exists d. exact (handler_lock w V c0 P PL f false d args E). Qed.
+Theorem call_tells_nothing : forall P f pre d, ends_related P f pre -> plain strength_p P -> strength strength_p P f false = Some d -> tells_nothing P f pre.
+Proof. intros P f pre d D PL E. exact (it_hides _ _ D (call_stays _ _ _ PL E)). Qed.
 
 Lemma ends_of_does : forall P f pre spec, Isolation.does R P f pre spec -> ends_related P f pre.
 Proof. intros P f pre spec D a g h args HR PA. destruct (D a g h args HR PA) as (g' & h' & l & E & HR' & _). exists (fst (spec args a)), (snd (spec args a)), g', h', l. auto. Qed.

@@ -10,7 +10,7 @@ From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation.
-From nie.proof.security Require Import page_remove_witness leak_scrub Lockstep Alike Handler noninterference Does page_remove_isolates calls_tell_nothing.
+From nie.proof.security Require Import page_remove_witness leak_scrub Lockstep Alike Handler Primitives noninterference Does page_remove_isolates calls_tell_nothing.
 From nie.model Require Import Machine.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
