@@ -22,10 +22,15 @@ Require nie.proof.security.hide_mutants.
 Require nie.proof.security.leak_scrub.
 Require nie.proof.security.leak_exit.
 Require nie.proof.security.leak_reuse.
+Require nie.proof.security.leak_late.
+Require nie.proof.security.leak_timer.
 Require nie.proof.security.forge_spent.
 Require nie.proof.security.calls_tell_nothing.
+Require nie.proof.security.host_traps_tell_nothing.
 Require nie.proof.security.tells_nothing_witness.
 Require nie.model.Walk.
+Require nie.proof.security.registers_switched.
+Require nie.proof.security.entry_forgets.
 Require nie.proof.security.core_is_safe.
 Require nie.proof.security.page_remove_witness.
 Open Scope Z_scope.
@@ -244,6 +249,16 @@ Definition check_reuse_leaks :
 := nie.proof.security.leak_reuse.reuse_leaks.
 Print Assumptions check_reuse_leaks.
 
+Definition check_late_flush_leaks :
+  ~ nie.spec.Isolation.confidential nie.proof.security.leak_scrub.starts (nie.proof.security.leak_late.scrubs_early nie.generated.Program.core)
+:= nie.proof.security.leak_late.late_flush_leaks.
+Print Assumptions check_late_flush_leaks.
+
+Definition check_timer_leaks :
+  ~ nie.spec.Isolation.confidential nie.proof.security.leak_exit.froms (nie.proof.security.leak_timer.leaves_timer nie.generated.Program.core)
+:= nie.proof.security.leak_timer.timer_leaks.
+Print Assumptions check_timer_leaks.
+
 Definition check_spent_forges :
   ~ nie.spec.Isolation.memory_integral nie.proof.security.leak_scrub.starts (nie.proof.security.forge_spent.forging nie.generated.Program.core)
 := nie.proof.security.forge_spent.spent_forges.
@@ -253,6 +268,11 @@ Definition check_page_remove_tells_nothing :
   nie.proof.security.noninterference.tells_nothing nie.generated.Program.core "call_page_remove" nie.proof.security.page_remove_isolates.three_words
 := nie.proof.security.calls_tell_nothing.page_remove_tells_nothing.
 Print Assumptions check_page_remove_tells_nothing.
+
+Definition check_host_traps_tell_nothing :
+  nie.proof.security.noninterference.hides (nie.spec.Step.call nie.generated.Program.core "trap") nie.proof.security.host_traps_tell_nothing.takes_host_traps
+:= nie.proof.security.host_traps_tell_nothing.host_traps_tell_nothing.
+Print Assumptions check_host_traps_tell_nothing.
 
 Definition check_keeping_a_word_tells :
   ~
@@ -269,6 +289,33 @@ Definition check_walk_is_exact :
        nie.model.Machine.reached h v p <-> (exists c ipa : Z, v = nie.model.Machine.root_vmid h c /\ nie.model.Walk.walk_of h c ipa = Some p)
 := nie.model.Walk.walk_is_exact.
 Print Assumptions check_walk_is_exact.
+
+Definition check_host_call_is_correct :
+  nie.proof.refine.host_call_statement.host_call_correct nie.generated.Program.core
+:= nie.proof.Theorems.host_call_is_correct.
+Print Assumptions check_host_call_is_correct.
+
+Definition check_register_file_is_the_census :
+  forall r : Z, 0 <= r < nie.generated.Constants.REG_COUNT <-> In r nie.proof.security.registers_switched.file
+:= nie.proof.security.registers_switched.register_file_is_the_census.
+Print Assumptions check_register_file_is_the_census.
+
+Definition check_entry_forgets :
+  forall (c v i : Z) (a : nie.spec.State.state) (m f x : nie.model.Map.Map.t Z),
+       nie.proof.security.entry_forgets.same_to c v i (nie.spec.Switch.enter_vcpu c v i a)
+         (nie.spec.Switch.enter_vcpu c v i (nie.proof.security.entry_forgets.other_registers c m f x a))
+:= nie.proof.security.entry_forgets.entry_forgets.
+Print Assumptions check_entry_forgets.
+
+Definition check_vcpu_trap_is_correct :
+  nie.proof.refine.vcpu_trap_statement.vcpu_trap_correct nie.generated.Program.core
+:= nie.proof.Theorems.vcpu_trap_is_correct.
+Print Assumptions check_vcpu_trap_is_correct.
+
+Definition check_trap_is_correct :
+  nie.proof.refine.trap_statement.trap_correct nie.generated.Program.core
+:= nie.proof.Theorems.trap_is_correct.
+Print Assumptions check_trap_is_correct.
 
 Definition check_trap_is_safe :
   nie.proof.refine.trap_is_safe.trap_safe nie.generated.Program.core

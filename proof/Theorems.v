@@ -20,9 +20,9 @@ Require nie.generated.call.vcpu_run nie.generated.state.world.
 Require nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import vm_create_refines vm_create_statement vm_destroy_refines vm_destroy_statement.
 Require nie.generated.call.vm_create nie.generated.call.vm_destroy.
-From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement.
+From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement trap_exact trap_statement.
 From nie.proof.refine Require Import vcpu_trap_statement.
-From nie.proof.refine Require vcpu_trap_exact.
+From nie.proof.refine Require Standing vcpu_trap_exact.
 Require nie.spec.trap.trap.
 Require nie.generated.call.host_call.
 Require nie.generated.boot.
@@ -212,6 +212,33 @@ Proof.
   split; [|exact W].
   exact (Program.core_means "donate"%string nie.generated.state.donate.donate_sem eq_refl
     [x 1; first; x 4; GRANULE_DATA; x 1; 0; 0; State.page_of (x 2)] s0 tt s1 C1).
+Qed.
+
+(* Any exception, of the host or of a vCPU, ends as spec/trap/trap.v says, register for register. *)
+Theorem trap_is_correct : trap_correct Program.core.
+Proof.
+  intros w a s kind c x HR D XO. pose proof (trap_exact w a s kind HR D XO) as H. unfold wp in H. fold c in H.
+  destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (content & s1 & [TR R1 K T M] & ->).
+  destruct (R_moment _ _ R1) as [R2 K2]. exists content, r, s1, (a_moment s1). cbv zeta.
+  split; [exact (Program.core_means "trap"%string nie.generated.trap.trap.trap_sem eq_refl [c; kind] s r (a_moment s1) E)|].
+  split; [exact TR|]. split; [exact R2|]. split; [eapply keeps_trans; eauto|]. split; [auto|]. intros HO EK EC EF OK.
+  assert (ME : me (hw (a_moment (a_moment s))) = c).
+  { pose proof (at_moment _ _ _ _ _ (at_moment _ _ _ _ _ (Standing.stands_now a s HR))) as A. exact (Standing.sd_me _ _ _ _ _ A). }
+  pose proof (M HO EK EC) as MT. unfold measured_there, measures in MT. rewrite ME in MT. fold x in MT. destruct (MT EF OK) as (s2 & s3 & C0 & C1 & W). exists s2, s3.
+  split; [exact (Program.core_means "page_add_check"%string nie.generated.call.page_add.page_add_check_sem eq_refl [x 1; x 2; x 3; x 4] _ NIE_OK s2 C0)|].
+  split; [|exact W].
+  exact (Program.core_means "donate"%string nie.generated.state.donate.donate_sem eq_refl
+    [x 1; State.page_of (x 3); x 4; GRANULE_DATA; x 1; 0; 0; State.page_of (x 2)] s2 tt s3 C1).
+Qed.
+
+(* What it asks of the manifest holds from boot on. *)
+Theorem boot_describes : boot_describing Program.core.
+Proof.
+  intros h s' RS E. pose proof (boot_describes_run h RS) as H. unfold wp in H.
+  destruct (nie.generated.boot.boot (Mach zero_globals h)) as [[r s1]|] eqn:B; [|easy].
+  pose proof (Program.core_means "boot"%string nie.generated.boot.boot_sem eq_refl [] (Mach zero_globals h) r s1 B) as F.
+  assert (K : Some ([BOOT_OK], s') = Some ([r], s1)) by (etransitivity; [symmetry; exact E|exact F]).
+  injection K as K1 K2. rewrite K2. apply H. now symmetry.
 Qed.
 
 (* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches

@@ -18,6 +18,8 @@ Print Assumptions Theorems.table_add_is_correct.
 Print Assumptions Theorems.page_add_is_correct.
 Print Assumptions Theorems.host_call_is_correct.
 Print Assumptions Theorems.vcpu_trap_is_correct.
+Print Assumptions Theorems.trap_is_correct.
+Print Assumptions Theorems.boot_describes.
 Print Assumptions Theorems.trap_is_safe.
 Print Assumptions Theorems.quick_is_safe.
 Print Assumptions Theorems.boot_is_correct.
