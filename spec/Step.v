@@ -115,9 +115,9 @@ Definition do_step (a : step) (s : machine) : machine :=
   end.
 
 Definition numbers (n : nat) : list Z := map Z.of_nat (seq 0 n).
-(* The vectors: all of x0..x30 into cpus[c].x, and back. *)
+(* The vectors: all of x0..x30 into cpus[c].x, 64 bits of each (the model's numbers have no width), and back. *)
 Definition vectors_save (c : Z) (s : machine) (g : globals) : globals :=
-  fold_left (fun g r => set_field cpus_x (Map.set (field cpus_x g) (c * 31 + r) (x s c r)) g) (numbers 31) g.
+  fold_left (fun g r => set_field cpus_x (Map.set (field cpus_x g) (c * 31 + r) (x s c r mod 2 ^ 64)) g) (numbers 31) g.
 Definition vectors_load (c : Z) (g : globals) (m : Map.t Z) : Map.t Z :=
   fold_left (fun m r => Map.set m (c * 32 + r) (Map.get (field cpus_x g) (c * 31 + r))) (numbers 31) m.
 

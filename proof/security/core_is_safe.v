@@ -21,21 +21,12 @@ Open Scope list_scope.
 
 (** What is claimed. *)
 
-(* Of a step: the general registers hold 64-bit numbers, as they do (the model's integers have no width). *)
-Definition permitted (s : machine) (l : label) : Prop :=
-  match l with
-  | Trap c e _ _ => forall r, 0 <= r < 31 -> 0 <= x s c r < 2 ^ 64
-  | _ => True
-  end.
-Definition permitted_run (P : program gvar) (s : machine) (tr : list label) : Prop :=
-  forall n s' g l, run P s (firstn n tr) = Ok s' g -> nth_error tr n = Some l -> permitted s' l.
-
 (* The machine when boot has come back with BOOT_OK. General registers hold anything, and which CPUs are off is left open. *)
 Definition after_boot (P : program gvar) (s : machine) : Prop := exists h s1,
   at_reset h /\ run_of P "boot" [] (Mach zero_globals h) = Some ([BOOT_OK], s1) /\ glob s = C_store.glob s1 /\
   exists h', woken (manifest h MAN_TABLES) (C_store.hw s1) h' /\ hw s = h' <| me := nobody |> <| during := [] |>.
 
-Definition safe_from_boot (P : program gvar) : Prop := forall s tr, after_boot P s -> permitted_run P s tr ->
+Definition safe_from_boot (P : program gvar) : Prop := forall s tr, after_boot P s ->
   run P s tr <> Crash /\ forall h, states P s tr h -> safe h.
 
 (** Between two handlers. *)
@@ -129,13 +120,13 @@ Qed.
 Section Vectors.
 Variables (c : Z) (s : machine).
 
-Let put := fun (g : globals) (r : Z) => put1 cpus_x (c * 31 + r) (x s c r) g.
+Let put := fun (g : globals) (r : Z) => put1 cpus_x (c * 31 + r) (x s c r mod 2 ^ 64) g.
 Lemma fold_quiet : forall l g, (forall r, In r l -> 0 <= r < 31) -> only_quiet c g (fold_left put l g).
 Proof.
   induction l as [|r l IH]; intros g H; cbn [fold_left]; [apply oq_refl|]. eapply oq_trans; [|apply IH; intros; apply H; now right].
   apply oq_put; [reflexivity|]. cbn [own_word]. specialize (H r (or_introl eq_refl)). apply Z.eqb_eq. rewrite Z.add_comm, Z.div_add by lia. rewrite Z.div_small by lia. lia.
 Qed.
-Lemma fold_at : forall l g r, In r l \/ at1 cpus_x g (c * 31 + r) = x s c r -> at1 cpus_x (fold_left put l g) (c * 31 + r) = x s c r.
+Lemma fold_at : forall l g r, In r l \/ at1 cpus_x g (c * 31 + r) = x s c r mod 2 ^ 64 -> at1 cpus_x (fold_left put l g) (c * 31 + r) = x s c r mod 2 ^ 64.
 Proof.
   induction l as [|q l IH]; intros g r H; cbn [fold_left]; [destruct H as [[]|]; auto|]. apply IH. destruct (in_dec Z.eq_dec r l) as [I|N]; [now left|]. right.
   unfold put. rewrite at_put by reflexivity. cbn. destruct (Z.eqb_spec (c * 31 + r) (c * 31 + q)) as [E|E]; [now replace q with r by lia|].
@@ -149,7 +140,7 @@ Proof.
 Qed.
 Lemma vectors_quiet : forall g, only_quiet c g (vectors_save c s g).
 Proof. intro g. apply fold_quiet. intros r I. now apply numbers_in. Qed.
-Lemma vectors_at : forall g r, 0 <= r < 31 -> at1 cpus_x (vectors_save c s g) (c * 31 + r) = x s c r.
+Lemma vectors_at : forall g r, 0 <= r < 31 -> at1 cpus_x (vectors_save c s g) (c * 31 + r) = x s c r mod 2 ^ 64.
 Proof. intros g r R. apply (fold_at (numbers 31) g r). left. now apply numbers_in. Qed.
 End Vectors.
 
@@ -188,13 +179,13 @@ Proof.
   destruct (Z.eqb_spec d c) as [->|N]; auto.
 Qed.
 
-Lemma next_good : forall a s l, good a s -> permitted s l -> match next P s l with
+Lemma next_good : forall a s l, good a s -> match next P s l with
   | Ok s' g => (exists b, good b s') /\ forall h d, In (h, d) g -> safe h
   | Crash => False
   | Disabled => True
   end.
 Proof.
-  intros a s l G PE. destruct l as [d|c e i d|c i d]; cbn [next].
+  intros a s l G. destruct l as [d|c e i d|c i d]; cbn [next].
   - pose proof (good_do a s d G) as G'. split; [eauto|]. intros h o [E|[]]. injection E as <- _. eapply good_safe; eauto.
   - destruct (is_cpu c && negb (Map.get (off s) c) && possible e)%bool eqn:B; [|exact Logic.I]. apply andb_prop in B as [B _]. apply andb_prop in B as [IC _].
     assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia).
@@ -202,7 +193,7 @@ Proof.
     assert (AL : alike (hw s) h) by (eapply alike_trans; [apply alike_enter|apply alike_take]).
     pose proof (good_mid a s c _ h G C AL eq_refl (vectors_quiet c s (glob s))) as MI. destruct (R_of_mid _ _ _ MI) as [HR RO].
     set (a1 := snapshot a (C_store.glob (Mach (vectors_save c s (glob s)) h)) (C_store.hw (Mach (vectors_save c s (glob s)) h))) in *.
-    assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros r Rr; rewrite vectors_at by auto; exact (PE r Rr)).
+    assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros r Rr; rewrite vectors_at by auto; apply Z.mod_pos_bound; lia).
     destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & DID & HB & MO & OFF).
     assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST).
     { intros d' D N O. rewrite (did_others _ _ _ DID d' D N). destruct (ro_runs _ _ _ RO d' D) as [-> _]. now apply (go_off _ _ G). }
@@ -220,48 +211,38 @@ Proof.
     destruct (engine_good "cpu_start" [c] c s h g' h' [] b E HB MO OT) as (s' & l & EQ & GB & F); [discriminate|]. rewrite EQ. split; eauto using all_safe_in.
 Qed.
 
-Lemma permitted_next : forall s l tr s' g, permitted_run P s (l :: tr) -> next P s l = Ok s' g -> permitted_run P s' tr.
-Proof.
-  intros s l tr s' g H E n s2 g2 l2 R2 N. apply (H (S n) s2 (g ++ g2) l2); auto. cbn [firstn run]. now rewrite E, R2.
-Qed.
-
-Lemma run_good : forall tr a s, good a s -> permitted_run P s tr -> match run P s tr with
+Lemma run_good : forall tr a s, good a s -> match run P s tr with
   | Ok s' g => (exists b, good b s') /\ forall h d, In (h, d) g -> safe h
   | Crash => False
   | Disabled => True
   end.
 Proof.
-  induction tr as [|l tr IH]; intros a s G H; cbn [run]; [split; eauto; intros h d []|].
-  pose proof (next_good a s l G (H O s [] l eq_refl eq_refl)) as N. destruct (next P s l) as [s' g| |] eqn:E; auto. destruct N as [[b GB] F].
-  specialize (IH b s' GB (permitted_next _ _ _ _ _ H E)). destruct (run P s' tr) as [s2 g2| |]; auto. destruct IH as [GB' F']. split; auto.
+  induction tr as [|l tr IH]; intros a s G; cbn [run]; [split; eauto; intros h d []|].
+  pose proof (next_good a s l G) as N. destruct (next P s l) as [s' g| |] eqn:E; auto. destruct N as [[b GB] F].
+  specialize (IH b s' GB). destruct (run P s' tr) as [s2 g2| |]; auto. destruct IH as [GB' F']. split; auto.
   intros h d I. apply in_app_or in I as [I|I]; eauto.
 Qed.
 
-Theorem run_safe : forall tr a s, good a s -> permitted_run P s tr -> run P s tr <> Crash /\ forall h, states P s tr h -> safe h.
+Theorem run_safe : forall tr a s, good a s -> run P s tr <> Crash /\ forall h, states P s tr h -> safe h.
 Proof.
-  intros tr a s G H. split.
-  - pose proof (run_good tr a s G H) as X. intro E. now rewrite E in X.
+  intros tr a s G. split.
+  - pose proof (run_good tr a s G) as X. intro E. now rewrite E in X.
   - intros h [->|(n & s' & g & E & S)]; [eapply good_safe; eauto|].
-    assert (H' : permitted_run P s (firstn n tr)).
-    { intros k s2 g2 l2 R2 N. apply (H k s2 g2 l2).
-      - rewrite firstn_firstn in R2. destruct (Nat.le_gt_cases k n) as [L|L]; [now rewrite Nat.min_l in R2 by auto|].
-        assert (X : nth_error (firstn n tr) k = None) by (apply nth_error_None; rewrite firstn_length; lia). congruence.
-      - rewrite <- N. symmetry. clear - N. revert k tr N. induction n as [|n IH]; intros [|k] [|t tr] N; cbn in *; auto; discriminate. }
-    pose proof (run_good _ a s G H') as X. rewrite E in X. destruct X as [[b GB] F]. destruct S as [->|(d & I)]; [eapply good_safe; eauto|eauto].
+    pose proof (run_good (firstn n tr) a s G) as X. rewrite E in X. destruct X as [[b GB] F]. destruct S as [->|(d & I)]; [eapply good_safe; eauto|eauto].
 Qed.
 End Program.
 
 Theorem from_boot : forall P, boot_correct P -> trap_safe P -> start_safe P -> safe_from_boot P.
 Proof.
-  intros P BC TS SS s tr (h & s1 & RS & E & EG & h' & WK & EH) H.
+  intros P BC TS SS s tr (h & s1 & RS & E & EG & h' & WK & EH).
   destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
   destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
-  eapply run_safe; [exact TS|exact SS| |exact H]. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
+  eapply run_safe; [exact TS|exact SS|]. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
   intros d _ _. destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact (HO d).
 Qed.
 
 (* The same from any state between two handlers that agrees with a well-formed one. *)
-Theorem core_stays_safe : forall tr a s, good a s -> permitted_run Program.core s tr ->
+Theorem core_stays_safe : forall tr a s, good a s ->
   run Program.core s tr <> Crash /\ forall h, states Program.core s tr h -> safe h.
 Proof. exact (run_safe Program.core Theorems.trap_is_safe Theorems.start_is_safe). Qed.
 
@@ -273,9 +254,8 @@ Proof. exact (from_boot Program.core Theorems.boot_is_correct Theorems.trap_is_s
 Section Words.
 Variables (s : machine) (tr : list label) (h : Machine.hw).
 Hypothesis B : after_boot Program.core s.
-Hypothesis PR : permitted_run Program.core s tr.
 Hypothesis ST : states Program.core s tr h.
-Let SF : safe h := proj2 (core_is_safe s tr B PR) h ST.
+Let SF : safe h := proj2 (core_is_safe s tr B) h ST.
 
 (* Two different VMs never reach the same page; the host and a VM only where the VM's upper half has it. *)
 Theorem no_page_has_two_owners : forall v v' p, reached h v p -> reached h v' p -> v <> v' -> v = 0 \/ v' = 0.
