@@ -121,6 +121,9 @@ Print Assumptions leak_flush.core_flushes.
 From nie.proof.security Require leak_late.
 Print Assumptions leak_late.late_flush_leaks.
 Print Assumptions leak_late.core_scrubs_last.
+From nie.proof.security Require not_vacuous.
+Print Assumptions not_vacuous.not_vacuous.
+Print Assumptions not_vacuous.reuse_not_vacuous.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
 From nie.proof.security Require registers_switched.
