@@ -162,8 +162,9 @@ Fixpoint inputs_to (P : program gvar) (w : who) (s : machine) (past tr : list la
                 end
   end.
 
-(** 6. The properties of a program. [start]: where runs begin. LESS: it should be the reset state, and boot in
-    the run; a theorem must say which [start] it takes. *)
+(** 6. The properties of a program. [start]: where runs of one configuration begin; the claim is for each configuration
+    by itself, since boots of two manifests may look alike until a call tells them apart. LESS: it should be the reset
+    state, and boot in the run; a theorem must say which [start] it takes. *)
 
 Section Properties.
 Variable start : machine -> Prop.

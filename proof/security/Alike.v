@@ -11,20 +11,31 @@ Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope list_scope.
 
-(** What is told of a handler: what the others did, and for a walk whether it found what its label says. LESS than
-    [meanwhile] of spec/Isolation.v: that a walk finds the same in both runs would have to be proved, not assumed. *)
+(** What is told of a handler: what the others did. It is the list in [meanwhile] of spec/Isolation.v. *)
 
-Definition fate (h : Machine.hw) (a : act) : bool :=
+Definition told (w : who) (m : Machine.hw * option act) : list (option event) :=
+  match m with (h, Some a) => map Some (heard w h a) | (_, None) => [None] end.
+Definition tell (w : who) (g : log) : list (option event) := flat_map (told w) g.
+
+(* It has an effect: a walk finds what its label says, an entry that is forgotten was there. *)
+Definition happens (h : Machine.hw) (a : act) : bool :=
   match a with
   | Step n i d => match nth_error (tlb h) n with Some e => visible h (frame (desc e) * 512 + i) d | None => false end
+  | Evict n => match nth_error (tlb h) n with Some _ => true | None => false end
   | _ => true
   end.
-Definition told (w : who) (m : Machine.hw * option act) : list (option (event * bool)) :=
-  match m with
-  | (h, Some a) => map (fun e => Some (e, fate h a)) (heard w h a)
-  | (_, None) => [None]
+(* A secret store goes to one of these pages. *)
+Definition stays (w : who) (Own : Z -> Prop) (h : Machine.hw) (a : act) : Prop :=
+  match a with
+  | Write n o i _ => match nth_error (tlb h) n with
+                     | Some e => whose_act w h a = Secret -> stores h n o i = true -> Own (first_page (level e) (desc e) + o)
+                     | None => True end
+  | _ => True
   end.
-Definition tell (w : who) (g : log) : list (option (event * bool)) := flat_map (told w) g.
+(* LESS: both are premises here of what others do in mid-handler. That a walk finds the same in both runs would have to be proved; and
+   a victim could store to a page that it gets in this very handler. *)
+Definition fine (w : who) (Own : Z -> Prop) (m : Machine.hw * option act) : Prop :=
+  match m with (h, Some a) => happens h a = true /\ stays w Own h a | _ => True end.
 
 Lemma tell_app : forall w g g', tell w (g ++ g') = tell w g ++ tell w g'.
 Proof. intros. apply flat_map_app. Qed.
@@ -33,8 +44,8 @@ Lemma tell_acting : forall w l h, exists x, tell w (acting l h) = map Some x ++ 
 Proof.
   intros w l. induction l as [|a l IH]; intro h; cbn [acting].
   - now exists [].
-  - destruct (IH (met (act_step a h))) as [x E]. exists (map (fun e => (e, fate h a)) (heard w h a) ++ x).
-    cbn [tell flat_map told] in *. fold (tell w (acting l (met (act_step a h)))). rewrite E, map_app, map_map, app_assoc. reflexivity.
+  - destruct (IH (met (act_step a h))) as [x E]. exists (heard w h a ++ x).
+    cbn [tell flat_map told] in *. fold (tell w (acting l (met (act_step a h)))). rewrite E, map_app, app_assoc. reflexivity.
 Qed.
 
 Lemma split_at_none : forall A (x y : list A) r r', map Some x ++ None :: r = map Some y ++ None :: r' -> x = y.
@@ -68,6 +79,7 @@ Variable w : who.
 Let v := vmid_of w.
 Hypothesis V : v <> 0.
 Variable c0 : Z.                                   (* the CPU that runs the engine *)
+Variable Own : Z -> Prop.                          (* pages that the victim had when the handler began *)
 
 (* Memory is equal but on the pages of [T], registers but those of the CPUs of [Cs] that EL1 may write. *)
 Record alike (T Cs : Z -> Prop) (h1 h2 : Machine.hw) : Prop := {
@@ -80,55 +92,52 @@ Record alike (T Cs : Z -> Prop) (h1 h2 : Machine.hw) : Prop := {
   al_taken : taken h2 = taken h1;
 }.
 
-(* The third machine has entries in its TLB that stand for pages: nobody can use them. *)
+(* The third machine has entries in its TLB that stand for pages: nobody can use them. As long as no invalidation of the victim's
+   entries was issued, there is one for each page of [Own]. *)
 Definition phantom (e : entry) : Prop := is_leaf (level e) (desc e) = true /\ cpu e = c0.
-Record shadow (h1 h3 : Machine.hw) : Prop := {
+Definition holding (X : list entry) : Prop := forall p, Own p -> exists e, In e X /\ vmid e = v /\ doomed e = false /\ maps (level e) (desc e) p.
+Record shadow (d : bool) (h1 h3 : Machine.hw) : Prop := {
   sh_mem : mem h3 = mem h1; sh_unseen : unseen h3 = unseen h1; sh_reg : reg h3 = reg h1; sh_fp : fp h3 = fp h1; sh_me : me h3 = me h1;
   sh_during : during h3 = during h1; sh_inputs : inputs h3 = inputs h1; sh_taken : taken h3 = taken h1;
-  sh_tlb : exists X, tlb h3 = tlb h1 ++ X /\ Forall phantom X;
+  sh_tlb : exists X, tlb h3 = tlb h1 ++ X /\ Forall phantom X /\ (d = false -> holding X);
 }.
-
-Definition is_evict (a : act) : bool := match a with Evict _ => true | _ => false end.
-Definition no_evict (l : list act) : Prop := Forall (fun a => is_evict a = false) l.
 
 Record inv (d : bool) (T Cs : Z -> Prop) (h1 h2 h3 : Machine.hw) : Prop := {
   i_alike : alike T Cs h1 h2;
-  i_shadow : shadow h1 h3;
+  i_shadow : shadow d h1 h3;
   i_me : me h1 = c0;
   i_cs : forall c, Cs c -> c <> c0 /\ root_vmid h1 c = v;
   i_secret : forall p, T p -> secret h3 p;
   i_settled : settled h3;
-  i_fresh : d = false -> forall e, In e (tlb h3) -> vmid e = v -> doomed e = false;
-  i_held : d = false -> forall p, T p -> exists e, In e (tlb h3) /\ vmid e = v /\ maps (level e) (desc e) p;
-  i_stay : Forall no_evict (during h1);
+  i_own : forall p, T p -> Own p;
 }.
 (* Between two primitives. *)
 Record inv0 (d : bool) (T Cs : Z -> Prop) (h1 h2 h3 : Machine.hw) : Prop := {
   j_alike : alike T Cs h1 h2;
-  j_shadow : shadow h1 h3;
+  j_shadow : shadow d h1 h3;
   j_me : me h1 = c0;
   j_cs : forall c, Cs c -> c <> c0 /\ root_vmid h1 c = v;
   j_secret : forall p, T p -> become_secret h3 p;
-  j_fresh : d = false -> forall e, In e (tlb h3) -> vmid e = v -> doomed e = false;
-  j_held : d = false -> forall p, T p -> exists e, In e (tlb h3) /\ vmid e = v /\ maps (level e) (desc e) p;
-  j_stay : Forall no_evict (during h1);
+  j_own : forall p, T p -> Own p;
 }.
 
 Lemma inv0_of : forall d T Cs h1 h2 h3, inv d T Cs h1 h2 h3 -> inv0 d T Cs h1 h2 h3.
 Proof. intros d T Cs h1 h2 h3 []. constructor; auto. intros p P. left. auto. Qed.
+Lemma shadow_weak : forall h1 h3, shadow false h1 h3 -> shadow true h1 h3.
+Proof. intros h1 h3 []. constructor; auto. destruct sh_tlb0 as (X & E & P & _). exists X. split; auto. split; auto. discriminate. Qed.
 Lemma inv_weak : forall T Cs h1 h2 h3, inv0 false T Cs h1 h2 h3 -> inv0 true T Cs h1 h2 h3.
-Proof. intros T Cs h1 h2 h3 []. constructor; auto; discriminate. Qed.
+Proof. intros T Cs h1 h2 h3 []. constructor; auto. now apply shadow_weak. Qed.
 
 Lemma met_all : forall d T Cs h1 h2 h3, inv0 d T Cs h1 h2 h3 -> inv d T Cs (met h1) (met h2) (met h3).
 Proof.
-  intros d T Cs h1 h2 h3 [[] [] ? ? ? ? ? ?]. constructor; auto; try (constructor; auto; fail). apply met_settled.
+  intros d T Cs h1 h2 h3 [[] [] ? ? ? ?]. constructor; auto; try (constructor; auto; fail). apply met_settled.
 Qed.
 Lemma met_13 : forall d T Cs h1 h2 h3, inv0 d T Cs h1 h2 h3 -> inv d T Cs (met h1) h2 (met h3).
 Proof.
-  intros d T Cs h1 h2 h3 [[] [] ? ? ? ? ? ?]. constructor; auto; try (constructor; auto; fail). apply met_settled.
+  intros d T Cs h1 h2 h3 [[] [] ? ? ? ?]. constructor; auto; try (constructor; auto; fail). apply met_settled.
 Qed.
 Lemma met_2 : forall d T Cs h1 h2 h3, inv d T Cs h1 h2 h3 -> inv d T Cs h1 (met h2) h3.
-Proof. intros d T Cs h1 h2 h3 [[] ? ? ? ? ? ? ? ?]. constructor; auto. constructor; auto. Qed.
+Proof. intros d T Cs h1 h2 h3 [[] ? ? ? ? ? ?]. constructor; auto. constructor; auto. Qed.
 
 (** One act. *)
 
@@ -161,21 +170,27 @@ Lemma leaf_no_table : forall l d, is_leaf l d = true -> is_table l d = false.
 Proof. intros l d H. unfold is_leaf, is_table in *. lia. Qed.
 
 (* The shadow does what the first does. *)
-Lemma shadow_act : forall h1 h3 a, shadow h1 h3 -> me h1 = c0 -> is_evict a = false -> shadow (act_step a h1) (act_step a h3).
+Lemma remove_app : forall (l x : list entry) n e, nth_error l n = Some e -> remove n (l ++ x) = remove n l ++ x.
 Proof.
-  intros h1 h3 a S M NE. pose proof S as [E1 E2 E3 EF E4 E5 E6 E7 (X & E8 & PX)].
+  induction l as [|b l IH]; intros x [|n] e H; try discriminate; [reflexivity|]. unfold remove in *. cbn [firstn skipn app]. f_equal. exact (IH x n e H).
+Qed.
+Lemma shadow_act : forall d h1 h3 a, shadow d h1 h3 -> me h1 = c0 -> happens h1 a = true -> shadow d (act_step a h1) (act_step a h3).
+Proof.
+  intros d h1 h3 a S M NE. pose proof S as [E1 E2 E3 EF E4 E5 E6 E7 (X & E8 & PX & HX)].
   assert (PH : forall n, nth_error (tlb h1) n = None -> match nth_error (tlb h3) n with Some e => phantom e | None => True end).
   { intros n N. rewrite E8, nth_error_app2 by (now apply nth_error_None). destruct (nth_error X _) eqn:Q; auto.
     rewrite Forall_forall in PX. eapply PX, nth_error_In; eauto. }
   assert (SM : forall n e, nth_error (tlb h1) n = Some e -> nth_error (tlb h3) n = Some e).
   { intros n e N. rewrite E8, nth_error_app1; auto. apply nth_error_Some. congruence. }
   assert (RV : forall c, root_vmid h3 c = root_vmid h1 c) by (intro; unfold root_vmid, vttbr; now rewrite E3).
-  destruct a as [c|n i d|n|n o i x|c r x]; try discriminate.
+  destruct a as [c|n i x|n|n o i x|c r x].
   - cbn [act_step]. constructor; auto. exists X. split; auto. cbn. rewrite E8. unfold root_vmid, root_desc, vttbr. now rewrite E3.
   - cbn [act_step]. specialize (PH n). specialize (SM n). destruct (nth_error (tlb h1) n) as [e|] eqn:N.
     + rewrite (SM _ eq_refl). unfold visible. rewrite E1, E2. destruct (is_table _ _ && _ && _ && _); [|exact S].
       constructor; auto. exists X. split; auto. cbn. now rewrite E8.
     + destruct (nth_error (tlb h3) n) as [e|]; [|exact S]. destruct (PH eq_refl) as [L _]. rewrite (leaf_no_table _ _ L). exact S.
+  - cbn [act_step happens] in *. destruct (nth_error (tlb h1) n) as [e|] eqn:N; [|discriminate]. constructor; auto. exists X. split; auto.
+    cbn. rewrite E8. now apply remove_app with (e := e).
   - rewrite !write_step. unfold stores. specialize (PH n). specialize (SM n). destruct (nth_error (tlb h1) n) as [e|] eqn:N.
     + rewrite (SM _ eq_refl). rewrite RV, E4. destruct (_ && _ && _ && _ && _ && _); [|exact S].
       constructor; auto; cbn; [now rewrite E1|]. exists X. auto.
@@ -199,41 +214,17 @@ Proof.
   - destruct ((0 <=? c') && (0 <=? r) && (r <? REG_EL2) && negb (c' =? me h)) eqn:C; auto. unfold REG_EL2 in C.
     unfold root_vmid, vttbr, VTTBR_EL2. cbn. rewrite Map.get_set_other by lia. reflexivity.
 Qed.
-(* An entry stays; a new one has the age of the one it comes from. *)
-Lemma act_tlb : forall a h e, is_evict a = false -> In e (tlb h) -> In e (tlb (act_step a h)).
-Proof.
-  intros a h e N I. destruct a; cbn [act_step]; try discriminate; auto.
-  - now right.
-  - destruct (nth_error (tlb h) n); auto. destruct (is_table _ _ && _ && _ && _); auto. now right.
-  - destruct (nth_error (tlb h) n); auto. now destruct (is_leaf _ _ && _ && _ && _ && _ && _).
-  - now destruct ((0 <=? c) && _ && _ && _).
-Qed.
-Lemma act_fresh : forall a h, (forall e, In e (tlb h) -> vmid e = v -> doomed e = false) ->
-  forall e, In e (tlb (act_step a h)) -> vmid e = v -> doomed e = false.
-Proof.
-  intros a h F e I E. destruct a; cbn [act_step] in I; auto.
-  - destruct I as [<-|I]; auto.
-  - destruct (nth_error (tlb h) n) as [e'|] eqn:N; auto. destruct (is_table _ _ && _ && _ && _); auto.
-    destruct I as [<-|I]; [|now apply F]. cbn [doomed vmid] in *. apply F; [|exact E]. eapply nth_error_In; eauto.
-  - apply F; auto. exact (in_remove _ _ _ _ I).
-  - destruct (nth_error (tlb h) n); auto. destruct (is_leaf _ _ && _ && _ && _ && _ && _); exact (F e I E).
-  - destruct ((0 <=? c) && _ && _ && _); exact (F e I E).
-Qed.
-
 (* [inv] after an act of the first and the third: all but [alike], and what is in [T]. *)
-Lemma inv_13 : forall d T T' Cs Cs' h1 h2 h3 h2' a, inv d T Cs h1 h2 h3 -> is_evict a = false ->
+Lemma inv_13 : forall d T T' Cs Cs' h1 h2 h3 h2' a, inv d T Cs h1 h2 h3 -> happens h1 a = true ->
   alike T' Cs' (act_step a h1) h2' -> (forall c, Cs' c -> c <> c0 /\ root_vmid h1 c = v) ->
-  (forall p, T' p -> secret h3 p) -> (d = false -> forall p, T' p -> exists e, In e (tlb h3) /\ vmid e = v /\ maps (level e) (desc e) p) ->
+  (forall p, T' p -> secret h3 p) -> (forall p, T' p -> Own p) ->
   inv0 d T' Cs' (act_step a h1) h2' (act_step a h3).
 Proof.
-  intros d T T' Cs Cs' h1 h2 h3 h2' a I NE AL HC HS HH. destruct (act_same a h1) as (A1 & A2 & A3 & A4). constructor; auto.
+  intros d T T' Cs Cs' h1 h2 h3 h2' a I NE AL HC HS HO. destruct (act_same a h1) as (A1 & A2 & A3 & A4). constructor; auto.
   - apply shadow_act; auto; apply I.
   - rewrite A1. apply I.
   - intros c C. rewrite act_root. auto.
   - intros p P. left. rewrite act_secret. auto.
-  - intros D. apply act_fresh. now apply I.
-  - intros D p P. destruct (HH D p P) as (e & E & F). exists e. split; [now apply act_tlb|exact F].
-  - rewrite A2. apply I.
 Qed.
 
 Definition with_page (T : Z -> Prop) (q p : Z) : Prop := T p \/ p = q.
@@ -252,7 +243,7 @@ Proof.
   do 5 apply andb_prop in ST' as [ST' ?]. split; auto. cbn zeta.
   assert (M : maps (level e) (desc e) (first_page (level e) (desc e) + o)) by (split; auto; lia).
   assert (IN : In e (tlb h3)).
-  { destruct (sh_tlb _ _ (i_shadow _ _ _ _ _ _ I)) as (X & -> & _). apply in_or_app. left. eapply nth_error_In; eauto. }
+  { destruct (sh_tlb _ _ _ (i_shadow _ _ _ _ _ _ I)) as (X & -> & _). apply in_or_app. left. eapply nth_error_In; eauto. }
   split; [|auto]. apply (i_settled _ _ _ _ _ _ I). right. exists (vmid e), (level e), (key e), (desc e).
   split; [fold v in E; now rewrite E|]. split; [now apply av_tlb|]. split; auto. intros [U1 U2].
   destruct ((level e =? 3) && (2 ^ 26 <=? key e)) eqn:Q; [discriminate|]. lia.
@@ -293,17 +284,17 @@ Proof.
 Qed.
 
 (* Secret acts are writes and registers of the victim's. *)
-Lemma act_left : forall d T Cs h1 h2 h3 a, inv d T Cs h1 h2 h3 -> is_evict a = false -> whose_act w h1 a = Secret ->
+Lemma act_left : forall d T Cs h1 h2 h3 a, inv d T Cs h1 h2 h3 -> fine w Own (h1, Some a) -> whose_act w h1 a = Secret ->
   exists T' Cs', inv d T' Cs' (met (act_step a h1)) h2 (met (act_step a h3)).
 Proof.
-  intros d T Cs h1 h2 h3 a I NE S. pose proof I as [AL SH M CS SE ST FR HE ES].
+  intros d T Cs h1 h2 h3 a I [NE SY] S. pose proof I as [AL SH M CS SE ST OW].
   destruct a as [c|n i x|n|n o i x|c r x]; try discriminate.
   - destruct (stores h1 n o i) eqn:P.
     + destruct (secret_write _ _ _ _ _ _ _ _ _ _ I S P) as (e & N & W & SQ & E & MQ & IN).
       exists (with_page T (first_page (level e) (desc e) + o)), Cs. apply met_13. eapply inv_13; eauto.
       * rewrite write_step, P, N. now apply alike_mem1.
       * intros p [Q| ->]; auto.
-      * intros D p [Q| ->]; [auto|]. exists e. auto.
+      * intros p [Q| ->]; [auto|]. cbn [stays] in SY. rewrite N in SY. exact (SY S P).
     + exists T, Cs. apply met_13. eapply inv_13; eauto. now rewrite write_step, P.
   - cbn [whose_act] in S. destruct (Z.eqb_spec (root_vmid h1 c) (vmid_of w)) as [E|]; [|discriminate].
     destruct ((0 <=? c) && (0 <=? r) && (r <? REG_EL2) && negb (c =? me h1)) eqn:P.
@@ -313,17 +304,17 @@ Proof.
     + exists T, Cs. apply met_13. eapply inv_13; eauto. cbn [act_step]. now rewrite P.
 Qed.
 
-Lemma act_right : forall d T Cs h1 h2 h3 a, inv d T Cs h1 h2 h3 -> whose_act w h2 a = Secret ->
+Lemma act_right : forall d T Cs h1 h2 h3 a, inv d T Cs h1 h2 h3 -> fine w Own (h2, Some a) -> whose_act w h2 a = Secret ->
   exists T' Cs', inv d T' Cs' h1 (met (act_step a h2)) h3.
 Proof.
-  intros d T Cs h1 h2 h3 a I S. erewrite whose_alike in S by eauto. pose proof I as [AL SH M CS SE ST FR HE ES].
+  intros d T Cs h1 h2 h3 a I [_ SY] S'. pose proof S' as S. erewrite whose_alike in S by eauto. pose proof I as [AL SH M CS SE ST OW].
   destruct a as [c|n i x|n|n o i x|c r x]; try discriminate.
   - destruct (stores h1 n o i) eqn:P.
     + destruct (secret_write _ _ _ _ _ _ _ _ _ _ I S P) as (e & N & W & SQ & E & MQ & IN).
       exists (with_page T (first_page (level e) (desc e) + o)), Cs. apply met_2. constructor; auto.
       * rewrite write_step. rewrite (stores_alike _ _ _ _ _ _ _ _ _ I), (al_tlb _ _ _ _ AL). rewrite P, N. now apply alike_mem2.
       * intros p [Q| ->]; auto.
-      * intros D p [Q| ->]; [auto|]. exists e. auto.
+      * intros p [Q| ->]; [auto|]. cbn [stays] in SY. rewrite (al_tlb _ _ _ _ AL), N in SY. apply (SY S'). now erewrite stores_alike by eauto.
     + exists T, Cs. apply met_2. constructor; auto. rewrite write_step. erewrite stores_alike by eauto. now rewrite P.
   - cbn [whose_act] in S. destruct (Z.eqb_spec (root_vmid h1 c) (vmid_of w)) as [E|]; [|discriminate].
     destruct ((0 <=? c) && (0 <=? r) && (r <? REG_EL2) && negb (c =? me h1)) eqn:P.
@@ -340,11 +331,11 @@ Proof. intros T Cs h1 h2 k x []. constructor; auto. intros p i W N. cbn. rewrite
 Lemma alike_fill : forall T Cs h1 h2 e, alike T Cs h1 h2 -> alike T Cs (h1 <| tlb ::= cons e |>) (h2 <| tlb ::= cons e |>).
 Proof. intros T Cs h1 h2 e []. constructor; auto. cbn. now rewrite al_tlb0. Qed.
 
-Lemma act_both : forall d T Cs h1 h2 h3 a a', inv d T Cs h1 h2 h3 -> is_evict a = false ->
-  heard w h1 a <> [] -> heard w h2 a' = heard w h1 a -> fate h2 a' = fate h1 a ->
+Lemma act_both : forall d T Cs h1 h2 h3 a a', inv d T Cs h1 h2 h3 -> happens h1 a = true -> happens h2 a' = true ->
+  heard w h1 a <> [] -> heard w h2 a' = heard w h1 a ->
   inv d T Cs (met (act_step a h1)) (met (act_step a' h2)) (met (act_step a h3)).
 Proof.
-  intros d T Cs h1 h2 h3 a a' I NE NN HH FF. apply met_all. pose proof I as [AL SH M CS SE ST FR HE ES].
+  intros d T Cs h1 h2 h3 a a' I NE FF NN HH. apply met_all. pose proof I as [AL SH M CS SE ST OW].
   eapply inv_13; eauto. unfold heard in HH, NN. erewrite whose_alike in HH by eauto.
   destruct (whose_act w h1 a) as [| |ev] eqn:WA; [|now elim NN|].
   - destruct (whose_act w h1 a') as [| |ev'] eqn:WA'; try discriminate.
@@ -354,8 +345,9 @@ Proof.
     injection HH as ->.
     destruct a as [c|n i x|n|n o i x|c r x]; try discriminate.
     + cbn [act_step]. unfold root_vmid, root_desc. erewrite (vttbr_alike _ _ _ _ _ _ c I). now apply alike_fill.
-    + cbn [act_step fate] in *. rewrite (al_tlb _ _ _ _ AL) in *. destruct (nth_error (tlb h1) n) as [e|]; [|exact AL].
-      rewrite FF. destruct (_ && _ && _ && _); [now apply alike_fill|exact AL].
+    + cbn [act_step happens] in *. rewrite (al_tlb _ _ _ _ AL) in *. destruct (nth_error (tlb h1) n) as [e|]; [|exact AL].
+      rewrite FF, NE. destruct (_ && _ && _ && _); [now apply alike_fill|exact AL].
+    + cbn [act_step]. destruct AL. constructor; auto. cbn. now rewrite al_tlb0.
     + rewrite !write_step. rewrite (stores_alike _ _ _ _ _ _ _ _ _ I), (al_tlb _ _ _ _ AL). destruct (stores h1 n o i); [|exact AL].
       destruct (nth_error (tlb h1) n); [now apply alike_store|exact AL].
     + cbn [act_step]. rewrite (al_me _ _ _ _ AL). destruct (_ && _ && _ && _); [|exact AL].

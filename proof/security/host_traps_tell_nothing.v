@@ -104,10 +104,10 @@ Qed.
 Definition one_trap (args : list Z) : M MACH (list Z) := call_body load store rest_does host_way args.
 Lemma one_trap_stays : stays_in_step one_trap.
 Proof.
-  intros w c0 args V. exists d. unfold one_trap, rest_does.
-  pose proof (lock_den (Handler.Rel w c0) le (Handler.Pre w) le_refl le_trans (Pre_le w) (Rel_weak w c0) load store (prim (P := watching)) strength_p
-    (loads_lock w c0) (stores_lock w c0) (prims_lock w V c0) (small_lock w V c0) (zero_lock w V c0) P PL) as (L1 & L2 & L3).
-  eapply (lock_body (Handler.Rel w c0) le (Handler.Pre w) le_refl le_trans (Pre_le w) (Rel_weak w c0) load store (loads_lock w c0) (stores_lock w c0)
+  intros w c0 O args V. exists d. unfold one_trap, rest_does.
+  pose proof (lock_den (Handler.Rel w c0 O) le (Handler.Pre w O) le_refl le_trans (Pre_le w O) (Rel_weak w c0 O) load store (prim (P := watching)) strength_p
+    (loads_lock w c0 O) (stores_lock w c0 O) (prims_lock w V c0 O) (small_lock w V c0 O) (zero_lock w V c0 O) P PL) as (L1 & L2 & L3).
+  eapply (lock_body (Handler.Rel w c0 O) le (Handler.Pre w O) le_refl le_trans (Pre_le w O) (Rel_weak w c0 O) load store (loads_lock w c0 O) (stores_lock w c0 O)
     (den load store (prim (P := watching)) P) (strength strength_p P) L1 L2 L3); exact ST.
 Qed.
 Lemma trap_is_one : forall g c h l args, takes_host_traps g c args -> call (trap_deep.trap_deep :: P) "trap" args (Mach g (h, l)) = one_trap args (Mach g (h, l)).
@@ -117,9 +117,9 @@ Qed.
 
 Theorem host_traps_hide : trap_safe (trap_deep.trap_deep :: P) -> hides (call (trap_deep.trap_deep :: P) "trap") takes_host_traps.
 Proof.
-  intros T a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME FR NE NE2 C1 C2 TL.
+  intros T a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME C1 C2 TL F1 F2.
   rewrite (trap_is_one g (me h1)) in C1, C2 by exact PA.
-  refine (it_hides one_trap takes_host_traps _ one_trap_stays a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME FR NE NE2 C1 C2 TL).
+  refine (it_hides one_trap takes_host_traps _ one_trap_stays a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME C1 C2 TL F1 F2).
   intros b g' h args' HR PA'. destruct (trap_ends _ T b g' h args' HR PA') as (r & a' & g2' & h' & l & E & HR'). rewrite (trap_is_one g' (me h)) in E by exact PA'. eauto 8.
 Qed.
 End Program.
