@@ -188,7 +188,7 @@ Definition does {A : Type} (holds : A -> mach globals Machine.hw -> Prop) (P : p
 (* Two runs that the others see alike leave them the same observations, whatever the victim's secrets, and let
    them do the same next. *)
 Definition confidential (P : program gvar) : Prop := forall s1 s2 w ram tr1 tr2 t1 t2 g1 g2,
-  start s1 -> start s2 -> (forall f, observe w s1 f <-> observe w s2 f) ->
+  0 <= vm w < NIE_MAX_VMS -> start s1 -> start s2 -> (forall f, observe w s1 f <-> observe w s2 f) ->
   run P s1 tr1 = Ok t1 g1 -> run P s2 tr2 = Ok t2 g2 ->
   shown P w ram s1 [] tr1 s1 = shown P w ram s2 [] tr2 s2 ->
   (forall f, observe w t1 f <-> observe w t2 f) /\

@@ -71,16 +71,16 @@ Proof. intros. exact (showing_from P w ram s tr [] s [] eq_refl). Qed.
 
 (* For any two machines and traces: with these at hand nothing is computed. *)
 Lemma found_refutes : forall w look k y z P s s' ram tr tr' (start : Step.machine -> Prop),
-  (forall t f, look t = Some f -> observe w t f) ->
+  0 <= vm w < NIE_MAX_VMS -> (forall t f, look t = Some f -> observe w t f) ->
   start s -> start s' -> (forall f, observe w s f <-> observe w s' f) ->
   match found_by look P s tr with Some f => value_of f | None => None end = Some (k, y) ->
   match found_by look P s' tr' with Some f => value_of f | None => None end = Some (k, z) -> y <> z ->
   showing P w ram s 0 0 tr = showing P w ram s' 0 0 tr' -> ~ confidential start P.
 Proof.
-  intros w look k y z P s s' ram tr tr' start L B B' A F F' N S H. rewrite !showing_is in S. unfold found_by in F, F'.
+  intros w look k y z P s s' ram tr tr' start VW L B B' A F F' N S H. rewrite !showing_is in S. unfold found_by in F, F'.
   destruct (Step.run P s tr) as [t g| |] eqn:R; try discriminate F. destruct (Step.run P s' tr') as [u g'| |] eqn:R'; try discriminate F'.
   destruct (look t) as [f|] eqn:E; [|discriminate F]. destruct (look u) as [f'|] eqn:E'; [|discriminate F'].
-  destruct (H s s' w ram tr tr' _ _ _ _ B B' A R R' S) as [O _].
+  destruct (H s s' w ram tr tr' _ _ _ _ VW B B' A R R' S) as [O _].
   apply N. exact (one_value w u f f' k y z (proj1 (O f) (L t f E)) (L u f' E') F F').
 Qed.
 

@@ -22,22 +22,22 @@ Hypothesis V : vmid_of w <> 0.
 (* A page that the victim reaches in the lower half of its IPA space, by the map. *)
 Definition low (a : state) (p : Z) : Prop := exists l k d, Aset a (vmid_of w) l k d /\ maps l d p /\ ~ upper l k.
 
-(* Both stand for one abstract state: LESS than the goal, for what the victim's saved contexts hold is part of it. Memory differs on
-   pages of [T], which are the victim's; registers, the vectors among them, on CPUs of [Cs], which run it. *)
-Record twins (T Cs : Z -> Prop) (a : state) (s1 s2 : Step.machine) : Prop := {
+(* Memory differs on pages of [T], which are the victim's; registers, the vectors among them, on CPUs of [Cs], which run it. LESS than
+   the goal: what the victim's saved contexts hold does not differ. *)
+Record twins (T Cs : Z -> Prop) (a b : state) (s1 s2 : Step.machine) : Prop := {
   tw_glob : glob s2 = glob s1;
   tw_off : off s2 = off s1;
   tw_hw : Alike.alike T Cs (hw s1) (hw s2);
   tw_gpr : forall c r, 0 <= r < 31 -> ~ Cs c -> x s2 c r = x s1 c r;
   tw_good1 : good a s1;
-  tw_good2 : good a s2;
-  tw_low : forall p, T p -> low a p;
+  tw_good2 : good b s2;
+  tw_low : forall p, T p -> low a p /\ low b p;
   tw_runs : forall c, Cs c -> root_vmid (hw s1) c = vmid_of w;
 }.
 
-Lemma twins_vttbr : forall T Cs a s1 s2 c, twins T Cs a s1 s2 -> vttbr (hw s2) c = vttbr (hw s1) c.
-Proof. intros T Cs a s1 s2 c TW. rewrite (go_vttbr _ _ (tw_good1 _ _ _ _ _ TW)). apply (go_vttbr _ _ (tw_good2 _ _ _ _ _ TW)). Qed.
-Lemma twins_root : forall T Cs a s1 s2 c, twins T Cs a s1 s2 -> root_vmid (hw s2) c = root_vmid (hw s1) c.
+Lemma twins_vttbr : forall T Cs a b s1 s2 c, twins T Cs a b s1 s2 -> vttbr (hw s2) c = vttbr (hw s1) c.
+Proof. intros T Cs a b s1 s2 c TW. apply (Alike.al_reg _ _ _ _ (tw_hw _ _ _ _ _ _ TW)); unfold VTTBR_EL2, REG_EL2; lia. Qed.
+Lemma twins_root : forall T Cs a b s1 s2 c, twins T Cs a b s1 s2 -> root_vmid (hw s2) c = root_vmid (hw s1) c.
 Proof. intros. unfold root_vmid. now erewrite twins_vttbr by eauto. Qed.
 
 (* A machine between handlers: a walk finds in a table what memory holds, and nobody reaches the table. *)
@@ -62,39 +62,39 @@ Proof.
   destruct (S _ _ _ _ _ _ _ _ p A H M M' (fun E => N (eq_sym E))) as [[E _]|[_ UP]]; contradiction.
 Qed.
 
-Lemma same_visible : forall T Cs a s1 s2 v l k d i d', twins T Cs a s1 s2 -> Aset a v l k d -> is_table l d = true -> is_word i = true -> valid d' = true ->
+Lemma same_visible : forall T Cs a b s1 s2 v l k d i d', twins T Cs a b s1 s2 -> Aset a v l k d -> Aset b v l k d -> is_table l d = true -> is_word i = true -> valid d' = true ->
   visible (hw s1) (frame d * 512 + i) d' = visible (hw s2) (frame d * 512 + i) d'.
 Proof.
-  intros T Cs a s1 s2 v l k d i d' TW A TB W VD. pose proof TW as [_ _ AL _ G1 G2 LO _].
+  intros T Cs a b s1 s2 v l k d i d' TW A B TB W VD. pose proof TW as [_ _ AL _ G1 G2 LO _].
   assert (E : Map.get (Machine.mem (hw s2)) (frame d * 512 + i) = Map.get (Machine.mem (hw s1)) (frame d * 512 + i)).
   { apply (Alike.al_mem _ _ _ _ AL); auto. intro P. apply (table_apart _ _ _ _ _ _ G1 A TB). now apply low_touch, LO. }
   apply eq_true_iff_eq. split; intro VI.
   - unfold visible. rewrite E, (table_word _ _ _ _ _ _ _ _ G1 A TB W VD VI), Z.eqb_refl. reflexivity.
-  - unfold visible. rewrite <- E, (table_word _ _ _ _ _ _ _ _ G2 A TB W VD VI), Z.eqb_refl. reflexivity.
+  - unfold visible. rewrite <- E, (table_word _ _ _ _ _ _ _ _ G2 B TB W VD VI), Z.eqb_refl. reflexivity.
 Qed.
 
-Lemma same_avail : forall T Cs a s1 s2, twins T Cs a s1 s2 -> forall v l k d, avail (hw s1) v l k d <-> avail (hw s2) v l k d.
+Lemma same_avail : forall T Cs a b s1 s2, twins T Cs a b s1 s2 -> forall v l k d, avail (hw s1) v l k d <-> avail (hw s2) v l k d.
 Proof.
-  intros T Cs a s1 s2 TW. pose proof TW as [_ _ AL _ G1 G2 _ _].
+  intros T Cs a b s1 s2 TW. pose proof TW as [_ _ AL _ G1 G2 _ _].
   assert (RT : forall c, avail (hw s1) (root_vmid (hw s1) c) 0 0 (root_desc (hw s1) c) = avail (hw s1) (root_vmid (hw s2) c) 0 0 (root_desc (hw s2) c)).
-  { intro c. unfold root_vmid, root_desc. now rewrite (twins_vttbr _ _ _ _ _ c TW). }
+  { intro c. unfold root_vmid, root_desc. now rewrite (twins_vttbr _ _ _ _ _ _ c TW). }
   intros v l k d. split; intro H; induction H as [e I|c|v l k d i d' H IH TB W VD VI].
   - apply av_tlb. now rewrite (Alike.al_tlb _ _ _ _ AL).
-  - pose proof (av_root (hw s2) c) as A. unfold root_vmid, root_desc in *. now rewrite (twins_vttbr _ _ _ _ _ c TW) in A.
-  - eapply av_step; eauto. rewrite <- (same_visible _ _ _ _ _ v l k d i d' TW); auto. exact (avail_map _ _ _ _ _ _ G1 H).
+  - pose proof (av_root (hw s2) c) as A. unfold root_vmid, root_desc in *. now rewrite (twins_vttbr _ _ _ _ _ _ c TW) in A.
+  - eapply av_step; eauto. rewrite <- (same_visible _ _ _ _ _ _ v l k d i d' TW); auto; [exact (avail_map _ _ _ _ _ _ G1 H)|exact (avail_map _ _ _ _ _ _ G2 IH)].
   - apply av_tlb. now rewrite <- (Alike.al_tlb _ _ _ _ AL).
   - rewrite <- RT. apply av_root.
-  - eapply av_step; eauto. rewrite (same_visible _ _ _ _ _ v l k d i d' TW); auto. exact (avail_map _ _ _ _ _ _ G2 H).
+  - eapply av_step; eauto. rewrite (same_visible _ _ _ _ _ _ v l k d i d' TW); auto; [exact (avail_map _ _ _ _ _ _ G1 IH)|exact (avail_map _ _ _ _ _ _ G2 H)].
 Qed.
-Lemma same_reached : forall T Cs a s1 s2, twins T Cs a s1 s2 -> forall v p, reached (hw s1) v p <-> reached (hw s2) v p.
+Lemma same_reached : forall T Cs a b s1 s2, twins T Cs a b s1 s2 -> forall v p, reached (hw s1) v p <-> reached (hw s2) v p.
 Proof.
-  intros T Cs a s1 s2 TW v p. split; intros (l & k & d & H & M); exists l, k, d; (split; [now apply (same_avail _ _ _ _ _ TW)|exact M]).
+  intros T Cs a b s1 s2 TW v p. split; intros (l & k & d & H & M); exists l, k, d; (split; [now apply (same_avail _ _ _ _ _ _ TW)|exact M]).
 Qed.
 
 (* Who else runs on the machine finds the same: registers, every word that is reached, what is reached, who runs where. *)
-Theorem twins_look_alike : forall T Cs a s1 s2, twins T Cs a s1 s2 -> forall f, observe w s1 f <-> observe w s2 f.
+Theorem twins_look_alike : forall T Cs a b s1 s2, twins T Cs a b s1 s2 -> forall f, observe w s1 f <-> observe w s2 f.
 Proof.
-  intros T Cs a s1 s2 TW f. pose proof TW as [_ _ AL GP G1 G2 LO RU].
+  intros T Cs a b s1 s2 TW f. pose proof TW as [_ _ AL GP G1 G2 LO RU].
   assert (RT : forall c, root_vmid (hw s2) c = root_vmid (hw s1) c) by (intro; eapply twins_root; eauto).
   assert (NC : forall c, ~ runs s1 c (vmid_of w) -> ~ Cs c) by (intros c N Q; apply N; exact (RU c Q)).
   destruct f as [c v|c r v|c r v|c r v|v p|p i v]; cbn [observe]; unfold runs; rewrite ?RT; try tauto.
@@ -103,11 +103,11 @@ Proof.
   - unfold sysreg, REG_SWITCHED. assert (Q : forall r, 0 <= r < 28 -> ~ root_vmid (hw s1) c = vmid_of w -> Map.get (reg (hw s2)) (c * 128 + r) = Map.get (reg (hw s1)) (c * 128 + r)).
     { intros q R N. apply (Alike.al_reg _ _ _ _ AL); [lia|]. intro K. elim (NC c N K). }
     split; intros (N & R & E); (split; [exact N|split; [exact R|]]); [rewrite Q|rewrite <- Q]; auto.
-  - unfold by_other. now rewrite (same_reached _ _ _ _ _ TW v p).
+  - unfold by_other. now rewrite (same_reached _ _ _ _ _ _ TW v p).
   - assert (Q : (exists u, by_other w s1 u p) -> is_word i = true -> Map.get (Machine.mem (hw s2)) (p * 512 + i) = Map.get (Machine.mem (hw s1)) (p * 512 + i)).
-    { intros (u & N & RC) W. apply (Alike.al_mem _ _ _ _ AL); auto. intro P. apply N. exact (low_alone _ _ _ _ G1 (LO p P) RC). }
+    { intros (u & N & RC) W. apply (Alike.al_mem _ _ _ _ AL); auto. intro P. apply N. exact (low_alone _ _ _ _ G1 (proj1 (LO p P)) RC). }
     assert (B : (exists u, by_other w s1 u p) <-> (exists u, by_other w s2 u p)).
-    { unfold by_other. split; intros (u & N & RC); exists u; (split; [exact N|]); now apply (same_reached _ _ _ _ _ TW). }
+    { unfold by_other. split; intros (u & N & RC); exists u; (split; [exact N|]); now apply (same_reached _ _ _ _ _ _ TW). }
     split; intros (U & W & E).
     + split; [now apply B|]. split; [exact W|]. now rewrite Q.
     + split; [now apply B|]. split; [exact W|]. rewrite <- Q; auto. now apply B.

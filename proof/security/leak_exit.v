@@ -161,7 +161,7 @@ Proof.
   cbn [option_map] in S5, S6. assert (X : (tables_at t, shows t) = (tables_then, l)) by congruence.
   assert (Y : (tables_at u, shows u) = (tables_then, m)) by congruence.
   pose proof (f_equal fst X) as T5. pose proof (f_equal fst Y) as T6. apply (f_equal snd) in X, Y. cbn [fst snd] in *.
-  destruct (H s s' victim no_ram tr tr _ _ _ _ B B' A R5 R6 S) as [O _].
+  destruct (H s s' victim no_ram tr tr _ _ _ _ ltac:(vm_compute; split; congruence) B B' A R5 R6 S) as [O _].
   apply N. rewrite <- X, <- Y. symmetry. apply facts_told; [exact T6|]. eapply Forall_impl; [|exact (facts_seen _ T5)]. intro f. apply (proj1 (O f)).
 Qed.
 Lemma refuted : forall P l m, seen_by P 5 = Some (tables_then, l) -> seen_by P 6 = Some (tables_then, m) -> l <> m ->

@@ -51,7 +51,7 @@ Definition read_by (P : program gvar) (x : Z) (tr : list label) : option (fact *
 Lemma refuted : forall P tr, read_by P 5 tr = Some (WordIs 523 7 0, 5) -> read_by P 6 tr = Some (WordIs 523 7 0, 6) ->
   showing P victim (fun _ => true) (start_with 5) 0 0 tr = showing P victim (fun _ => true) (start_with 6) 0 0 tr -> ~ confidential starts P.
 Proof.
-  intros P tr F5 F6 S. exact (found_refutes victim look (WordIs 523 7 0) 5 6 P (start_with 5) (start_with 6) (fun _ => true) tr tr starts look_observes
+  intros P tr F5 F6 S. exact (found_refutes victim look (WordIs 523 7 0) 5 6 P (start_with 5) (start_with 6) (fun _ => true) tr tr starts ltac:(vm_compute; split; congruence) look_observes
     (ex_intro _ 5 eq_refl) (ex_intro _ 6 eq_refl) (fun f => conj (alike_one_way 5 6 f) (alike_one_way 6 5 f)) F5 F6 ltac:(discriminate) S).
 Qed.
 

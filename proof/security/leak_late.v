@@ -30,7 +30,7 @@ Definition read_by (P : program gvar) (v : Z) : option (fact * Z) :=
 Theorem late_flush_leaks : ~ confidential starts (scrubs_early Program.core).
 Proof.
   apply (found_refutes the_victim look (WordIs 605 7 0) 5 6 (scrubs_early Program.core) (start_with 0) (start_with 0) (fun _ => true)
-    (takes_page 5) (takes_page 6) starts look_observes (ex_intro _ 0 eq_refl) (ex_intro _ 0 eq_refl) (fun f => conj (fun H => H) (fun H => H)));
+    (takes_page 5) (takes_page 6) starts ltac:(vm_compute; split; congruence) look_observes (ex_intro _ 0 eq_refl) (ex_intro _ 0 eq_refl) (fun f => conj (fun H => H) (fun H => H)));
     [vm_compute; reflexivity|vm_compute; reflexivity|discriminate|vm_compute; reflexivity].
 Qed.
 Theorem core_scrubs_last : read_by Program.core 5 = Some (WordIs 605 7 0, 0) /\ read_by Program.core 6 = Some (WordIs 605 7 0, 0).

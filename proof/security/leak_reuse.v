@@ -54,7 +54,7 @@ Proof.
   intros P s s' tr y z start B B' A S5 S6 N S H. unfold found_by, end_of in S5, S6.
   destruct (Step.run P s tr) as [t g| |] eqn:R5; try discriminate S5. destruct (Step.run P s' tr) as [u g'| |] eqn:R6; try discriminate S6.
   cbn [option_map] in S5, S6. assert (X : finds t = finds_then y) by congruence. assert (Y : finds u = finds_then z) by congruence.
-  destruct (H s s' victim no_ram tr tr _ _ _ _ B B' A R5 R6 S) as [O _].
+  destruct (H s s' victim no_ram tr tr _ _ _ _ ltac:(vm_compute; split; congruence) B B' A R5 R6 S) as [O _].
   destruct (proj1 (O _) (host_has t y X)) as (_ & _ & E1). destruct (host_has u z Y) as (_ & _ & E2). apply N. congruence.
 Qed.
 

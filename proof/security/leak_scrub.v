@@ -212,7 +212,7 @@ Lemma two_finds_refute : forall P, found P 5 = tables_then 5 -> found P 6 = tabl
   ~ confidential starts P.
 Proof.
   intros P F5 F6 S H. destruct (it_ends P 5 _ F5) as (g5 & R5). destruct (it_ends P 6 _ F6) as (g6 & R6).
-  destruct (H (start_with 5) (start_with 6) victim (fun _ => true) trace trace _ _ _ _ (ex_intro _ 5 eq_refl) (ex_intro _ 6 eq_refl)
+  destruct (H (start_with 5) (start_with 6) victim (fun _ => true) trace trace _ _ _ _ ltac:(vm_compute; split; congruence) (ex_intro _ 5 eq_refl) (ex_intro _ 6 eq_refl)
     (fun f => conj (alike_one_way 5 6 f) (alike_one_way 6 5 f)) R5 R6 S) as [O _].
   destruct (proj1 (O (WordIs 523 7 5)) (host_finds P 5 5 F5)) as (_ & _ & E).
   destruct (host_finds P 6 6 F6) as (_ & _ & E'). rewrite E in E'. discriminate.
