@@ -27,6 +27,9 @@ Print Assumptions Theorems.start_is_safe.
 Print Assumptions Theorems.related_is_safe.
 Print Assumptions Theorems.related_is_exact.
 Print Assumptions Theorems.reached_by_owner.
+From nie.proof.refine Require page_shown.
+Print Assumptions page_shown.page_add_zero_shows_zeros.
+Print Assumptions page_shown.page_add_shows_measured.
 From nie.proof.security Require witness scrub_before_flush flush_mutants.
 Print Assumptions witness.witness.
 Print Assumptions scrub_before_flush.scrub_before_flush.
@@ -44,6 +47,8 @@ From nie.proof.security Require hide_mutants.
 Print Assumptions hide_mutants.without_host_hide.
 Print Assumptions hide_mutants.hide_without_tlbi.
 Print Assumptions hide_mutants.hide_with_wrong_vmid.
+From nie.proof.security Require page_shown_mutants.
+Print Assumptions page_shown_mutants.without_scrub.
 From nie.proof.security Require vm_info_isolates vm_stop_isolates vm_activate_isolates.
 Print Assumptions vm_info_isolates.vm_info_does.
 Print Assumptions vm_stop_isolates.vm_stop_does.

@@ -1,0 +1,192 @@
+(* SPDX-License-Identifier: Apache-2.0 *)
+(* PAGE_ADD_ZERO, watched: up to the end of the scrub, and from there on. In between the pages are zero and nobody reaches them;
+   what follows stores to none of them. *)
+From Coq Require Import ZArith List Bool Lia.
+From nie.model Require Import Machine.
+From nie.spec Require Import State.
+From nie.spec Require Donation.
+From nie.lib Require Import World.
+From nie.proof.invariant Require Import Meaning Hidden Linked Adding.
+From nie.generated Require Import Prims.
+From nie.lib Require Import Wp.
+Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.state.granule nie.generated.state.host nie.generated.state.donate
+  nie.generated.state.stage2 nie.generated.state.checks nie.generated.state.pages nie.generated.state.measure nie.generated.call.page_add_zero.
+From nie.spec Require Import Core Step.
+From nie.proof.security Require Import Watched.
+From nie.proof.refine Require Import page_shown_log page_shown_text.
+From nie.proof.refine Require Export page_add_zero_refines.
+Import ListNotations.
+Open Scope Z_scope.
+Open Scope c_scope.
+Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
+
+Lemma bind_known : forall S A B (m : M S A) (k : A -> M S B) s a s', m s = Some (a, s') -> bind m k s = k a s'.
+Proof. intros. unfold bind. now rewrite H. Qed.
+Lemma run_of_wp : forall S A (m : M S A) Q s, wp m Q s -> exists a s', m s = Some (a, s') /\ Q a s'.
+Proof. unfold wp. intros S A m Q s H. destruct (m s) as [[a s']|]; [eauto|easy]. Qed.
+Lemma goes : forall S A s (m1 : M _ A) m2 a t, runs S s m1 m2 -> m2 (drop s) = Some (a, t) ->
+  exists s', m1 s = Some (a, s') /\ drop s' = t /\ looks S s s'.
+Proof. unfold runs. intros S A s m1 m2 a t H E. now rewrite E in H. Qed.
+
+(** The table that a walk ends at is none of the pages that the engine has taken. *)
+
+Lemma walk_table : forall a v x l, wf a -> 0 <= v < NIE_MAX_VMS -> vm_state (vm_at a v) <> NIE_VM_FREE ->
+  let '(t, _, _, _) := walk_end a v x l in exists j y, own a t = Table v j y.
+Proof.
+  intros a v x l W V F. pose proof (wf_root a W v V F) as [_ R]. unfold walk_end.
+  destruct (l =? 1); [eauto|]. destruct (slot_at a v 1 (x / 262144)) as [| |t2|t2|t2|t2] eqn:E1; try solve [eauto].
+  destruct (wf_tab a W _ _ _ _ E1) as (_ & _ & O2). destruct (l =? 2); [eauto|].
+  destruct (slot_at a v 2 (x / 512)) as [| |t3|t3|t3|t3] eqn:E2; try solve [eauto].
+  destruct (wf_tab a W _ _ _ _ E2) as (_ & _ & O3). eauto.
+Qed.
+
+Section Taken.
+Variables (a : state) (h0 : Machine.hw) (vm x p count : Z).
+Hypothesis W : wf a.
+Hypothesis RAM : ram h0 = ram_of a.
+Hypothesis V : 0 <= vm < NIE_MAX_VMS /\ vm_state (vm_at a vm) <> NIE_VM_FREE.
+Hypothesis X : 0 <= x < 2 ^ 27.
+Hypothesis C : 1 <= count /\ p mod 512 + count <= 512.
+Hypothesis HO : forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host.
+Notation k := (Adding.kept p count a).
+
+Lemma walks_elsewhere : forall gl h m l r t, 1 <= l <= 3 -> at1 vms_root gl vm = root (vm_at a vm) ->
+  world h0 (Aset k) (Aset k) m (now m) h -> tables_hold k m -> s2_walk vm x l (Mach gl h) = Some (r, t) ->
+  let '(q, _, _, _) := r in ~ given p count q.
+Proof.
+  intros gl h m l r t L G Y T E. pose proof (Adding.kept_is a p count W C HO) as B. pose proof (hidden_wf B) as WK.
+  assert (VK : vm_state (vm_at k vm) <> NIE_VM_FREE) by (destruct (h_root B vm) as [_ ->]; apply V).
+  assert (K : wp (s2_walk vm x l) (fun r _ => r = walk_end k vm x l) (Mach gl h)).
+  { eapply (s2_walk_wp h0 k); eauto.
+    - rewrite RAM. unfold ram_of. now rewrite (h_cfg B).
+    - intros q v j y R O. apply (kept_untouched _ WK); auto. now rewrite O.
+    - apply V.
+    - rewrite G. now destruct (h_root B vm) as [-> _]. }
+  unfold wp in K. rewrite E in K. subst r. pose proof (walk_table k vm x l WK (proj1 V) VK) as O.
+  destruct (walk_end k vm x l) as [[[q d] w] j]. destruct O as (j' & y & O). intro Gq.
+  destruct (Adding.kept_free a p count W C HO q Gq) as (_ & O' & _). congruence.
+Qed.
+
+Lemma taken_private : forall m h q, world h0 (Aset k) (Aset k) m (now m) h -> given p count q ->
+  private q h /\ forall w, is_word w = true -> Map.get (Machine.mem h) (q * 512 + w) = m (q * 512 + w).
+Proof.
+  intros m h q Y Gq. pose proof (hidden_wf (Adding.kept_is a p count W C HO)) as WK.
+  destruct (Adding.kept_free a p count W C HO q Gq) as (R & O & _).
+  assert (NT : ~ touch (Aset k) q) by (apply (kept_untouched _ WK); auto; now rewrite O).
+  split; [eapply world_private; eauto|]. intros w I. exact (w_mem _ _ _ _ _ _ Y q w I NT).
+Qed.
+End Taken.
+
+Section Zero.
+Variables (a : state) (gl : globals) (h : Machine.hw) (vm ipa pa count level : Z).
+Hypothesis HR : R a (Mach gl h).
+Hypothesis HV : 0 <= vm < 2 ^ 64.
+Hypothesis HI : 0 <= ipa < 2 ^ 64.
+Hypothesis HP : 0 <= pa < 2 ^ 64.
+Hypothesis HC : 0 <= count < 2 ^ 64.
+Hypothesis HL : 0 <= level < 2 ^ 64.
+Hypothesis E : spec_zero_check a vm ipa pa count level = NIE_OK.
+Notation p := (State.page_of pa).
+Notation x := (State.page_of ipa).
+Notation k := (Adding.kept p count a).
+
+Lemma zero_checked : vm_state (vm_at a vm) <> NIE_VM_FREE /\ 0 <= vm < NIE_MAX_VMS /\ Donation.check_placement a vm ipa pa count = NIE_OK.
+Proof.
+  pose proof E as F. unfold nie.spec.call.page_add_zero.page_add_zero_check in F.
+  destruct (vm_exists vm) eqn:E1; [|discriminate].
+  destruct (vm_is a vm NIE_VM_BUILDING NIE_VM_ACTIVE) eqn:E2; [|discriminate].
+  destruct ((level =? LEVEL_BLOCK) || (level =? LEVEL_PAGE))%bool; [|discriminate].
+  destruct (negb (level =? LEVEL_BLOCK) || (count =? ENTRIES))%bool; [|discriminate].
+  destruct (Donation.check_placement a vm ipa pa count =? NIE_OK) eqn:E5; [|apply Z.eqb_neq in E5; congruence].
+  apply Z.eqb_eq in E5. split; [eapply is_used; eauto; discriminate|]. split; [unfold vm_exists in E1; lia|auto].
+Qed.
+
+(* Up to the scrub's end. *)
+Lemma zero_there : exists h0 gl1 h1 gl2 h2, 
+  page_add_zero_check vm ipa pa count level (Mach gl h) = Some (NIE_OK, Mach gl h0) /\
+  donate vm p count GRANULE_DATA vm 0 0 x (Mach gl h0) = Some (tt, Mach gl1 h1) /\
+  pages_scrub p count (Mach gl1 h1) = Some (tt, Mach gl2 h2) /\
+  at1 vms_root gl2 vm = root (vm_at a vm) /\
+  exists m, world h (Aset k) (Aset k) m (now m) h2 /\ tables_hold k m /\
+    forall q i, is_word i = true -> given p count q -> m (q * 512 + i) = 0.
+Proof.
+  destruct zero_checked as (ST & V & PL). destruct HR as [W O G (m & X & TH) RAM ENG REGS CNT]. cbn [C_store.glob C_store.hw] in *.
+  destruct (placement_ok a vm ipa pa count W ltac:(lia) ltac:(lia) PL) as (F1 & F2 & F3 & F4 & F5 & F6 & F7).
+  assert (K : wp (page_add_zero_check vm ipa pa count level) (fun st s => st = NIE_OK /\ exists h0, s = Mach gl h0 /\ world h (Aset a) (Aset a) m (now m) h0) (Mach gl h)).
+  { eapply page_add_zero_check_wp; eauto. }
+  apply run_of_wp in K. destruct K as (st & s0 & E0 & -> & h0 & -> & X0).
+  set (o := fun i => Data vm (x + i)).
+  assert (K : wp (donate vm p count GRANULE_DATA vm 0 0 x ;;; pages_scrub p count ;;; ret 0) (fun _ s => exists gl' m' h',
+    s = Mach gl' h' /\ at1 vms_root gl' vm = root (vm_at a vm) /\ world h (Aset k) (Aset k) m' (now m') h' /\ tables_hold k m' /\
+    forall q i, is_word i = true -> given p count q -> m' (q * 512 + i) = 0) (Mach gl h0)).
+  { eapply (donated_wp a h m W RAM ENG TH vm p count V ltac:(lia) F7 o GRANULE_DATA vm 0 x); [lia|auto|split; discriminate|exact G|exact X0|].
+    intros gl' m' h' G' _ X' T' Z'. apply wp_ret. exists gl', m', h'. split; [auto|]. split; [|auto].
+    destruct (g_vm _ _ G' vm) as (_ & -> & _); [exact V|].
+    now destruct (same_root _ _ (hand_over_records a vm p count o ltac:(lia) ST) vm). }
+  apply run_of_wp in K. destruct K as (z & s2 & E2 & gl2 & m2 & h2 & -> & G2 & X2 & T2 & Z2). unfold bind in E2.
+  destruct (donate vm p count GRANULE_DATA vm 0 0 x (Mach gl h0)) as [[[] [gl1 h1]]|] eqn:D; [|discriminate].
+  destruct (pages_scrub p count (Mach gl1 h1)) as [[[] [gl3 h3]]|] eqn:S; [|discriminate]. unfold ret in E2.
+  assert (gl3 = gl2 /\ h3 = h2) as [-> ->] by (injection E2; auto).
+  exists h0, gl1, h1, gl2, h2. eauto 12.
+Qed.
+
+(* The whole of it, watched. *)
+Theorem zero_shown : exists g' h' before after,
+  @call_page_add_zero _ watching vm ipa pa count level (Mach gl (h, [])) = Some (NIE_OK, Mach g' (h', before ++ after)) /\
+  R (snd (spec_page_add_zero vm ipa pa count level a)) (Mach g' h') /\
+  forall q, given p count q -> starts_private q (after ++ [(h', None)]) /\ first_shows q (fun _ => 0) (after ++ [(h', None)]).
+Proof.
+  destruct zero_checked as (ST & V & PL). destruct zero_there as (h0 & gl1 & h1 & gl2 & h2 & E0 & E1 & E2 & G2 & m & X2 & T2 & Z2).
+  assert (HS : spec_page_add_zero vm ipa pa count level a = (NIE_OK, snd (spec_page_add_zero vm ipa pa count level a))).
+  { unfold nie.spec.call.page_add_zero.page_add_zero. cbn zeta. rewrite E. reflexivity. }
+  destruct (run_of_wp _ _ _ _ _ (page_add_zero_refines a (Mach gl h) vm ipa pa count level HR HV HI HP HC HL)) as (r & s' & U & Er & R' & _).
+  rewrite HS in Er. cbn [fst] in Er. subst r.
+  destruct HR as [W O G _ RAM _ _ _]. cbn [C_store.glob C_store.hw] in *.
+  destruct (placement_ok a vm ipa pa count W ltac:(lia) ltac:(lia) PL) as (F1 & F2 & F3 & F4 & F5 & F6 & F7).
+  assert (C : 1 <= count /\ p mod 512 + count <= 512) by lia.
+  assert (VB : 0 <= vm < 64) by (unfold NIE_MAX_VMS in V; lia).
+  (* The unwatched run, after the scrub. *)
+  unfold call_page_add_zero in U. rewrite (bind_known _ _ _ _ _ _ _ _ E0) in U. cbv beta in U. change (negb (NIE_OK =? NIE_OK)) with false in U. cbv iota in U.
+  rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl) in U. rewrite (wrap32 vm) in U by lia.
+  rewrite (bind_known _ _ _ _ _ _ _ _ (page_of_run gl h0 pa)) in U. rewrite (bind_known _ _ _ _ _ _ _ _ (page_of_run gl h0 ipa)) in U.
+  change (pa / 4096) with p in U. change (ipa / 4096) with x in U.
+  replace (wrap U8 vm) with vm in U by (unfold wrap; cbn [width]; lia). rewrite (wrap32 x) in U by lia.
+  rewrite (bind_known _ _ _ _ _ _ _ _ E1), (bind_known _ _ _ _ _ _ _ _ E2) in U.
+  (* The watched one, up to there. *)
+  unfold call_page_add_zero.
+  destruct (goes none _ (Mach gl (h, [])) _ _ _ _ (q_zero_check vm ipa pa count level _) E0) as (w0 & A0 & D0 & _).
+  rewrite (bind_known _ _ _ _ _ _ _ _ A0). change (negb (NIE_OK =? NIE_OK)) with false. cbv iota.
+  rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl). rewrite (wrap32 vm) by lia.
+  assert (K0 : forall y w, drop w = Mach gl h0 -> @page_of _ y (drop w) = Some (y / 4096, Mach gl h0)) by (intros y w ->; apply page_of_run).
+  destruct (goes none _ w0 _ _ _ _ (q_page_of none pa _) (K0 pa w0 D0)) as (w1 & A1 & D1 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A1).
+  destruct (goes none _ w1 _ _ _ _ (q_page_of none ipa _) (K0 ipa w1 D1)) as (w2 & A2 & D2 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A2).
+  change (pa / 4096) with p. change (ipa / 4096) with x.
+  replace (wrap U8 vm) with vm by (unfold wrap; cbn [width]; lia). rewrite (wrap32 x) by lia.
+  rewrite <- D2 in E1.
+  destruct (goes none _ w2 _ _ _ _ (q_donate vm p count GRANULE_DATA vm 0 0 x _) E1) as (w3 & A3 & D3 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
+  rewrite <- D3 in E2.
+  destruct (goes none _ w3 _ _ _ _ (q_scrub p count _) E2) as ([gl4 [h4 before]] & A4 & D4 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A4).
+  injection D4 as -> ->.
+  match goal with |- exists g' h' before after, ?m1 _ = _ /\ _ => match type of U with ?m2 _ = _ =>
+    assert (RUN : runs (given p count) (Mach gl2 (h2, before)) m1 m2) end end.
+  { apply run_bind; [apply q_ic|]. intros [] w5 E5.
+    assert (Y5 : exists h5, drop w5 = Mach gl2 h5 /\ world h (Aset k) (Aset k) m (now m) h5).
+    { assert (K : wp ic_invalidate (fun _ s => exists h5, s = Mach gl2 h5 /\ world h (Aset k) (Aset k) m (now m) h5) (Mach gl2 h2)).
+      { eapply wp_ic; [exact X2|]. eauto. }
+      unfold wp in K. change (drop (Mach gl2 (h2, before))) with (Mach gl2 h2) in E5. rewrite E5 in K. exact K. }
+    destruct Y5 as (h5 & D5 & X5).
+    assert (EL : forall l r t, 1 <= l <= 3 -> s2_walk vm x l (drop w5) = Some (r, t) -> let '(q, _, _, _) := r in ~ given p count q).
+    { intros l r t L5 E6. rewrite D5 in E6. eapply (walks_elsewhere a h vm x p count W RAM (conj V ST) F4 C F7); eauto. }
+    apply run_bind.
+    - destruct (level =? LEVEL_PAGE).
+      + apply run_bind; [|intros; apply q_ret]. apply run_map. intros r t. apply EL. unfold LEVEL_PAGE. lia.
+      + apply run_bind; [apply q_walk|]. intros [[[q d] w] l] w6 E6. apply EL in E6; [|unfold LEVEL_BLOCK; lia]. cbn beta iota in *.
+        apply run_bind; [|intros; apply q_ret]. now apply q_write.
+    - intros [] w6 _. apply run_bind; [apply q_load|]. intros st w7 _. apply run_bind; [|intros; apply q_ret].
+      destruct (st =? NIE_VM_BUILDING); [|apply q_ret]. apply run_bind; [apply q_record|intros; apply q_ret]. }
+  destruct (goes _ _ _ _ _ _ _ RUN U) as ([gl8 [h8 l8]] & A8 & D8 & after & L8 & S8). cbn [C_store.hw fst snd] in *.
+  destruct s' as [gl9 h9]. injection D8 as -> ->. subst l8. exists gl9, h9, before, after. split; [exact A8|]. split; [exact R'|].
+  intros q Gq. destruct (S8 q Gq) as [S1 S2]. destruct (taken_private a h p count W C F7 m h2 q X2 Gq) as [P2 M2].
+  split; [now apply S1|]. apply S2. intros w I. rewrite M2 by auto. now apply Z2.
+Qed.
+End Zero.
