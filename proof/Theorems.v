@@ -217,11 +217,11 @@ Qed.
 (* Any exception, of the host or of a vCPU, ends as spec/trap/trap.v says, register for register. *)
 Theorem trap_is_correct : trap_correct Program.core.
 Proof.
-  intros w a s kind c x HR D XO. pose proof (trap_exact w a s kind HR D XO) as H. unfold wp in H. fold c in H.
+  intros w a s kind c HR D XO. set (x := Registers.x_of a c). pose proof (trap_exact w a s kind HR D XO) as H. unfold wp in H. fold c in H.
   destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (content & s1 & [TR R1 K T M] & ->).
-  destruct (R_moment _ _ R1) as [R2 K2]. exists content, r, s1, (a_moment s1). cbv zeta.
+  destruct (R_moment _ _ R1) as [R2 K2]. exists content, r, (a_moment s1). cbv zeta.
   split; [exact (Program.core_means "trap"%string nie.generated.trap.trap.trap_sem eq_refl [c; kind] s r (a_moment s1) E)|].
-  split; [exact TR|]. split; [exact R2|]. split; [eapply keeps_trans; eauto|]. split; [auto|]. intros HO EK EC EF OK.
+  split; [exact TR|]. split; [exact R2|]. split; [eapply keeps_trans; eauto|]. split; [intro GU; exists s1; auto|]. unfold measures_held. cbv zeta. fold c x. intros HO EK EC EF OK.
   assert (ME : me (hw (a_moment (a_moment s))) = c).
   { pose proof (at_moment _ _ _ _ _ (at_moment _ _ _ _ _ (Standing.stands_now a s HR))) as A. exact (Standing.sd_me _ _ _ _ _ A). }
   pose proof (M HO EK EC) as MT. unfold measured_there, measures in MT. rewrite ME in MT. fold x in MT. destruct (MT EF OK) as (s2 & s3 & C0 & C1 & W). exists s2, s3.

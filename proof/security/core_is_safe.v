@@ -22,9 +22,10 @@ Open Scope list_scope.
 (** What is claimed. *)
 
 (* The machine when boot has come back with BOOT_OK. General registers hold anything, and which CPUs are off is left open. *)
-Definition after_boot (P : program gvar) (s : machine) : Prop := exists h s1,
-  at_reset h /\ run_of P "boot" [] (Mach zero_globals h) = Some ([BOOT_OK], s1) /\ glob s = C_store.glob s1 /\
+Definition boots (P : program gvar) (h : Machine.hw) (s : machine) : Prop := exists s1,
+  run_of P "boot" [] (Mach zero_globals h) = Some ([BOOT_OK], s1) /\ glob s = C_store.glob s1 /\
   exists h', woken (manifest h MAN_TABLES) (C_store.hw s1) h' /\ hw s = h' <| me := nobody |> <| during := [] |>.
+Definition after_boot (P : program gvar) (s : machine) : Prop := exists h, at_reset h /\ boots P h s.
 
 Definition safe_from_boot (P : program gvar) : Prop := forall s tr, after_boot P s ->
   run P s tr <> Crash /\ forall h, states P s tr h -> safe h.
@@ -169,11 +170,13 @@ Lemma engine_good : forall f args c s h g' h' rs b, run_of P f args (Mach (vecto
   R b (Mach g' h') -> manifest_ok g' ->
   (forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST) ->
   (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end = true -> cpu_vm (cpu_at b c) = CPU_HOST) ->
-  exists s' l, engine P f args c s h = Ok s' l /\ good b s' /\ all_safe l.
+  exists s' l, engine P f args c s h = Ok s' l /\ good b s' /\ all_safe l /\
+    s' = s <| glob := g' |> <| hw := h' <| me := nobody |> <| during := [] |> |> <| gpr ::= vectors_load c g' |>
+           <| off ::= fun o => Map.set o c (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end) |>.
 Proof.
   intros f args c s h g' h' rs b E HR MO OT ON. destruct (R_hw _ _ HR) as (m & X & _).
   destruct (watched_run P f args _ h rs g' h' E (w_ok _ _ _ _ _ _ X)) as (l & W & F).
-  unfold engine. rewrite W. cbn [C_store.hw C_store.glob]. eexists. exists l. split; [reflexivity|]. split; [|exact F].
+  unfold engine. rewrite W. cbn [C_store.hw C_store.glob]. eexists. exists l. split; [reflexivity|]. split; [|split; [exact F|reflexivity]].
   eapply good_R; [exact HR|exact MO|reflexivity|constructor; reflexivity|].
   intros d D O. change (Map.get (Map.set (off s) c (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end)) d = true) in O. rewrite Map.get_set in O.
   destruct (Z.eqb_spec d c) as [->|N]; auto.
@@ -197,7 +200,7 @@ Proof.
     destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & DID & HB & MO & OFF).
     assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST).
     { intros d' D N O. rewrite (did_others _ _ _ DID d' D N). destruct (ro_runs _ _ _ RO d' D) as [-> _]. now apply (go_off _ _ G). }
-    destruct (engine_good "trap" [c; kind e] c s h g' h' [r] b E HB MO OT (fun X => OFF (proj1 (Z.eqb_eq _ _) X))) as (s' & l & EQ & GB & F). rewrite EQ. split; eauto using all_safe_in.
+    destruct (engine_good "trap" [c; kind e] c s h g' h' [r] b E HB MO OT (fun X => OFF (proj1 (Z.eqb_eq _ _) X))) as (s' & l & EQ & GB & F & _). rewrite EQ. split; eauto using all_safe_in.
   - destruct (is_cpu c && Map.get (off s) c)%bool eqn:B; [|exact Logic.I]. apply andb_prop in B as [IC IO].
     assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia).
     set (h := enter c i d (hw s)).
@@ -208,7 +211,7 @@ Proof.
     destruct (SS a1 (Mach (vectors_save c s (glob s)) h) HR (mi_man _ _ _ _ MI) HO) as (b & [g' h'] & E & RB & HB & MO).
     assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST).
     { intros d' D N O. destruct (ro_runs _ _ _ RB d' D) as [-> _]. destruct (ro_runs _ _ _ RO d' D) as [-> _]. now apply (go_off _ _ G). }
-    destruct (engine_good "cpu_start" [c] c s h g' h' [] b E HB MO OT) as (s' & l & EQ & GB & F); [discriminate|]. rewrite EQ. split; eauto using all_safe_in.
+    destruct (engine_good "cpu_start" [c] c s h g' h' [] b E HB MO OT) as (s' & l & EQ & GB & F & _); [discriminate|]. rewrite EQ. split; eauto using all_safe_in.
 Qed.
 
 Lemma run_good : forall tr a s, good a s -> match run P s tr with
@@ -234,7 +237,7 @@ End Program.
 
 Theorem from_boot : forall P, boot_correct P -> trap_safe P -> start_safe P -> safe_from_boot P.
 Proof.
-  intros P BC TS SS s tr (h & s1 & RS & E & EG & h' & WK & EH).
+  intros P BC TS SS s tr (h & RS & s1 & E & EG & h' & WK & EH).
   destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
   destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
   eapply run_safe; [exact TS|exact SS|]. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
@@ -293,6 +296,6 @@ Proof.
   assert (OK : nie.spec.trap.boot.manifest_check (manifest small) = BOOT_OK) by (vm_compute; reflexivity). rewrite OK in EQ. subst r.
   set (h' := C_store.hw s1 <| me := 0 |> <| reg := Map.const ((2 ^ 18 + 100) * 4096) |>).
   exists (Step.Machine (C_store.glob s1) (h' <| me := nobody |> <| during := [] |>) (Map.const 0) (Map.const true)).
-  exists small, s1. split; [exact small_resets|]. split; [exact E|]. split; [reflexivity|]. exists h'. split; [|reflexivity].
+  exists small. split; [exact small_resets|]. exists s1. split; [exact E|]. split; [reflexivity|]. exists h'. split; [|reflexivity].
   constructor; try reflexivity; [cbn; unfold NIE_MAX_CPUS; lia|]. intro c. exact (Map.get_const _ _ _).
 Qed.
