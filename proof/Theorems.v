@@ -20,7 +20,7 @@ Require nie.generated.call.vcpu_run nie.generated.state.world.
 Require nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import vm_create_refines vm_create_statement vm_destroy_refines vm_destroy_statement.
 Require nie.generated.call.vm_create nie.generated.call.vm_destroy.
-From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement trap_exact trap_statement.
+From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement trap_exact trap_statement cpu_start_exact.
 From nie.proof.refine Require Import vcpu_trap_statement.
 From nie.proof.refine Require Standing vcpu_trap_exact.
 Require nie.spec.trap.trap.
@@ -241,26 +241,6 @@ Proof.
   injection K as K1 K2. rewrite K2. apply H. now symmetry.
 Qed.
 
-(* With the lock free: no page is reached under two VMIDs unless it is shared by the host and one VM; nobody reaches
-   the engine's memory; the host reaches no page that a VM had to itself since it was scrubbed. *)
-Theorem related_is_safe : forall a s, R a s -> safe (hw s) /\ ok (hw s).
-Proof.
-  intros a s H. destruct (R_hw _ _ H) as (m & X & _). split; [eapply world_safe; eauto|apply X].
-Qed.
-
-(* What any TLB holds and any walk finds is on the map. *)
-Theorem related_is_exact : forall a s v l k d, R a s -> avail (hw s) v l k d -> Aset a v l k d.
-Proof. intros a s v l k d H A. destruct (R_hw _ _ H) as (m & X & _). eapply avail_sub; eauto. Qed.
-
-(* Whoever reaches a page of RAM is one whom the granule table names. *)
-Theorem reached_by_owner : forall a s v p, R a s -> reached (hw s) v p ->
-  (v = 0 /\ State.host_may_access a p = true) \/
-  (exists i, v = i + 1 /\ State.in_ram a p = true /\ exists x, own a p = Data i x \/ own a p = Shared i x).
-Proof.
-  intros a s v p H (l & k & d & A & M). pose proof (related_is_exact _ _ _ _ _ _ H A) as B.
-  destruct (Aset_maps _ (R_wf _ _ H) _ _ _ _ _ B M) as [?|(i & E & _ & R & [(x & O)|(_ & O & _)])]; eauto 8.
-Qed.
-
 (* Every exception: no undefined behaviour, an end, every state on the way safe; who owns, maps and runs
    what changes by the named steps of invariant/trap_steps.v and the calls above alone. What registers hold is not said. *)
 Theorem trap_is_safe : trap_safe Program.core.
@@ -305,4 +285,12 @@ Proof.
   destruct (nie.generated.boot.cpu_start c s) as [[u s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
   exists b, s'. split; [|auto].
   exact (Program.core_means "cpu_start"%string nie.generated.boot.cpu_start_sem eq_refl [c] s u s' E).
+Qed.
+
+(* What it has in its registers then is what spec/trap/boot.v says. *)
+Theorem start_is_correct : start_correct Program.core.
+Proof.
+  intros a s c HR HO. pose proof (cpu_start_exact a s HR HO) as H. unfold wp in H. fold c in H.
+  destruct (nie.generated.boot.cpu_start c s) as [[[] s']|] eqn:E; [|easy]. exists s'. split; [|exact H].
+  exact (Program.core_means "cpu_start"%string nie.generated.boot.cpu_start_sem eq_refl [c] s tt s' E).
 Qed.

@@ -29,12 +29,14 @@ Definition owner_says (o : owner) : Z * Z * Z * Z :=                    (* state
   | Run v i => (GRANULE_RUN, v, 0, i)
   end.
 
-(* [ex_found]: while a CPU has the VM's tables in VTTBR_EL2. LESS: of the host's devices only that it finds no others. *)
+(* [ex_reached]: whoever reaches a page is one whom the granule table names. [ex_found]: while a CPU has the VM's tables in VTTBR_EL2. LESS: of the host's devices only that it finds no others. *)
 Record exact (a : state) (s : machine) : Prop := {
   ex_vmids : forall v l k d, avail (hw s) v l k d -> 0 <= v <= NIE_MAX_VMS;
   ex_vm : forall v ipa pa, 0 <= v < NIE_MAX_VMS -> translates (hw s) (v + 1) ipa pa -> mapped_to a v ipa pa;
   ex_found : forall v ipa pa c, 0 <= v < NIE_MAX_VMS -> root_vmid (hw s) c = v + 1 -> mapped_to a v ipa pa -> translates (hw s) (v + 1) ipa pa;
   ex_host : forall ipa pa, translates (hw s) 0 ipa pa -> pa = ipa /\ host_may_access a pa = true;
   ex_host_found : forall p, State.in_ram a p = true -> host_may_access a p = true -> translates (hw s) 0 p p;
+  ex_reached : forall v p, reached (hw s) v p -> (v = 0 /\ host_may_access a p = true) \/
+    (State.in_ram a p = true /\ exists x, own a p = Data (v - 1) x \/ own a p = Shared (v - 1) x);
   ex_owner : forall p, State.in_ram a p = true -> granule s (p - ram_first (cfg a)) = owner_says (own a p);
 }.

@@ -24,9 +24,7 @@ Print Assumptions Theorems.trap_is_safe.
 Print Assumptions Theorems.quick_is_safe.
 Print Assumptions Theorems.boot_is_correct.
 Print Assumptions Theorems.start_is_safe.
-Print Assumptions Theorems.related_is_safe.
-Print Assumptions Theorems.related_is_exact.
-Print Assumptions Theorems.reached_by_owner.
+Print Assumptions Theorems.start_is_correct.
 From nie.proof.refine Require page_shown.
 Print Assumptions page_shown.page_add_zero_shows_zeros.
 Print Assumptions page_shown.page_add_shows_measured.
@@ -101,6 +99,9 @@ Print Assumptions core_is_safe.no_page_has_two_owners.
 Print Assumptions core_is_safe.engine_is_reached_by_nobody.
 Print Assumptions core_is_safe.host_finds_nothing_unscrubbed.
 Print Assumptions core_is_safe.boot_happens.
+From nie.proof.security Require core_is_correct.
+Print Assumptions core_is_correct.core_is_correct.
+Print Assumptions core_is_correct.a_machine_boots.
 From nie.proof.security Require leak_exit.
 Print Assumptions leak_exit.register_leaks.
 Print Assumptions leak_exit.syndrome_leaks.

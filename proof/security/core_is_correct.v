@@ -10,9 +10,11 @@ From nie.proof.invariant Require Import Meaning trap_steps configuration_kept.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
 From nie.spec Require Import Core.
-From nie.proof.refine Require Import Relation Midway statements trap_statement trap_is_safe boot_is_safe Described host_call_exact.
+From nie.proof.refine Require Import Relation Midway statements trap_statement trap_is_safe boot_is_safe Described host_call_exact cpu_start_exact.
 From nie.proof.refine Require Exact.
 From nie.proof.security Require Import Watched.
+From nie.proof Require Theorems.
+From nie.generated Require Program.
 From nie.spec Require Import Step Exact.
 From nie.proof.security Require Import core_is_safe good_is_exact trace_statement.
 Import ListNotations RecordSetNotations.
@@ -182,7 +184,7 @@ Proof.
     set (gl := vectors_save c s (glob s)) in *. set (a0 := arrives c s h a) in *.
     pose proof (mi_man _ _ _ _ (good_mid a s c gl h G C AL eq_refl (vectors_quiet c s (glob s)))) as MO. cbn [C_store.glob] in MO.
     assert (HO : cpu_vm (cpu_at a0 c) = CPU_HOST) by (unfold a0; rewrite (arrives_cpu a s c h c), Z.eqb_refl; exact (go_off _ _ G c C IO)).
-    destruct (SC w a0 (Mach gl h) HR D0 HO) as ([g' h'] & E & HB & K).
+    destruct (SC a0 (Mach gl h) HR HO) as ([g' h'] & E & HB & K).
     change (me (C_store.hw (Mach gl h))) with c in E, HB. set (b := nie.spec.trap.boot.cpu_start c a0) in *.
     assert (OT : forall d, d <> c -> cpu_at b d = cpu_at a0 d) by (intros d' N; unfold b; apply started_elsewhere; exact N).
     assert (DB : described w b gl) by (eapply described_same; [exact D0|apply started_cfg|reflexivity]).
@@ -248,3 +250,13 @@ Proof.
   destruct (correct_from P TC TS SC (manifest h) _ s tr G D) as [NC OKS]. split; [exact NC|]. split; [|exact OKS].
   exact (proj2 (run_safe P TS SS tr _ s G)).
 Qed.
+
+Theorem core_is_correct : correct_from_boot Program.core.
+Proof.
+  exact (correct_after_boot Program.core Theorems.boot_is_correct Theorems.boot_describes Theorems.trap_is_correct Theorems.trap_is_safe
+    Theorems.start_is_correct Theorems.start_is_safe).
+Qed.
+
+(* A machine that starts: its premises can be met. *)
+Theorem a_machine_boots : exists h s, at_reset h /\ boots Program.core h s.
+Proof. destruct boot_happens as (s & h & RS & B). eauto. Qed.

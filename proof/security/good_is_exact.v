@@ -227,6 +227,8 @@ Proof.
   - exact vm_found.
   - exact host_finds.
   - intros p R M. destruct (go_hw _ _ G) as (m & X & T). eapply host_found; eauto.
+  - intros v p (l & k & d & A & M). apply on_map in A. destruct (Aset_maps a W v l k d p A M) as [H|(i & -> & _ & R & H)]; [now left|right]. split; [exact R|].
+    replace (i + 1 - 1) with i by lia. destruct H as [(x & O)|(_ & O & _)]; eauto.
   - intros p R. destruct (g_own _ _ (go_globals _ _ G) p R) as [E _]. exact E.
 Qed.
 End Good.

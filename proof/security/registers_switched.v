@@ -2,7 +2,7 @@
 (* THEOREMS.md, point 6: the register file is complete. spec/Census.v says which registers there are, by the architecture; here:
    the model's file is exactly that, and the world switch of spec/Switch.v switches all of it.
    LESS: of the specification; that the C's switch is that, register for register, is Theorems.vcpu_run_is_correct and
-   Theorems.exit_vcpu_is_correct. TLBs, which the census counts too, are the walks' (Theorems.related_is_safe). *)
+   Theorems.exit_vcpu_is_correct. TLBs, which the census counts too, are the walks' (core_is_correct's [exact]). *)
 From Coq Require Import ZArith List Bool Lia.
 From RecordUpdate Require Import RecordSet.
 From nie.model Require Import Map Machine.

@@ -56,8 +56,3 @@ Definition correct_from_boot (P : program gvar) : Prop := forall h s tr, at_rese
   forall t g, run P s tr = Ok t g ->
     (exists b, specified P (spec_boot (manifest h)) s tr b t /\ exact b t) /\
     forall c e i d, is_cpu c = true -> Map.get (off t) c = false -> possible e = true -> exists t' g', run P s (tr ++ [Trap c e i d]) = Ok t' g'.
-
-(* What is claimed of the start of a CPU. *)
-Definition start_correct (P : program gvar) : Prop := forall w a s, let c := me (C_store.hw s) in
-  R a s -> Described.described w a (C_store.glob s) -> cpu_vm (cpu_at a c) = CPU_HOST ->
-  exists s', run_of P "cpu_start" [c] s = Some ([], s') /\ R (nie.spec.trap.boot.cpu_start c a) s' /\ host_call_exact.keeps_else s s'.
