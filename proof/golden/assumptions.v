@@ -130,6 +130,10 @@ Print Assumptions leak_late.core_scrubs_last.
 From nie.proof.security Require not_vacuous.
 Print Assumptions not_vacuous.not_vacuous.
 Print Assumptions not_vacuous.reuse_not_vacuous.
+From nie.proof.security Require forge_answer.
+Print Assumptions forge_answer.memory_answer_forges.
+Print Assumptions forge_answer.whole_answer_forges.
+Print Assumptions forge_answer.core_answers.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
 From nie.proof.security Require registers_switched.

@@ -85,6 +85,7 @@ REFUTED = {
     "no_host_tlbi": "hide_mutants.hide_without_tlbi",
     "host_wrong_vmid": "hide_mutants.hide_with_wrong_vmid",
     "remove_leaves_empty": "forge_spent.spent_forges",
+    "mmio_answer_in_ram": "forge_answer.memory_answer_forges",
     "fp_not_cleared": "leak_exit.vector_leaks",
     "host_call_registers_leak": "leak_exit.register_leaks",
     "vmcr_leaks": "leak_exit.list_register_leaks",
