@@ -22,6 +22,7 @@ From nie.proof.refine Require Import vm_create_refines vm_create_statement vm_de
 Require nie.generated.call.vm_create nie.generated.call.vm_destroy.
 From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement trap_exact trap_statement cpu_start_exact.
 From nie.proof.refine Require Import vcpu_trap_statement.
+From nie.proof.refine Require Export related.
 From nie.proof.refine Require Standing vcpu_trap_exact.
 Require nie.spec.trap.trap.
 Require nie.generated.call.host_call.

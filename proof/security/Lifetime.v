@@ -46,7 +46,7 @@ Definition of_boot (tables : Z) (s : mach globals Machine.hw) : Step.machine :=
 Lemma of_boot_is : forall P h s1 t, at_reset h -> manifest h MAN_TABLES = t ->
   run_of P "boot" [] (Mach zero_globals h) = Some ([BOOT_OK], s1) -> after_boot P (of_boot t s1).
 Proof.
-  intros P h s1 t A T E. subst t. exists h, s1. split; [exact A|]. split; [exact E|]. split; [reflexivity|].
+  intros P h s1 t A T E. subst t. exists h. split; [exact A|]. exists s1. split; [exact E|]. split; [reflexivity|].
   exists (C_store.hw s1 <| me := 0 |> <| reg := Map.const (manifest h MAN_TABLES * 4096) |>). split; [|reflexivity].
   constructor; try reflexivity; [cbn; unfold NIE_MAX_CPUS; lia|]. intro c. exact (Map.get_const _ _ _).
 Qed.
