@@ -71,7 +71,8 @@ Definition turned_off (k : book) (s : machine) (c : Z) (e : exception) : bool :=
 Definition follow (w : who) (k : book) (s s' : machine) (l : label) : book :=
   let k := if succeeded NIE_VM_CREATE w s s' l
            then match l with
-                | Trap c _ _ _ => no_book <| window := fun p => (x s c 3 / 4096 <=? p) && (p <? x s c 3 / 4096 + x s c 4) |>
+                | Trap c _ _ _ => let base := x s c 3 mod 2 ^ 64 / 4096 in
+                             no_book <| window := fun p => (base <=? p) && (p <? base + x s c 4 mod 2 ^ 64) |>
                 | _ => k end
            else k in
   match l with

@@ -21,11 +21,12 @@ Definition runs_b (s : machine) (c v : Z) : bool := root_vmid (hw s) c =? v.
 Definition class (e : exception) : Z := Z.land (Z.shiftr (esr e) 26) 63.
 Definition is_sync (e : exception) (k : Z) : bool := (kind e =? TRAP_SYNC) && (class e =? k).
 
-(* What the host asked and got, as both stand in its registers: function, arguments, status. *)
+(* What the host asked and got, as both stand in its registers: function (32 bits of x0, whatever the others are [DEN0028, 2.5]), arguments
+   (64 bits, for the model's numbers have no width), status. *)
 Definition host_call_of (s s' : machine) (l : label) : option (Z * (Z -> Z) * Z) :=
   match l with
   | Trap c e _ _ => if runs_b s c 0 && is_sync e EC_HVC64 && runs_b s' c 0
-                    then Some (x s c 0, fun i => x s c i, x s' c 0) else None
+                    then Some (x s c 0 mod 2 ^ 32, fun i => x s c i mod 2 ^ 64, x s' c 0) else None
   | _ => None
   end.
 Definition succeeded (f : Z) (w : who) (s s' : machine) (l : label) : bool :=
