@@ -16,18 +16,13 @@ Require nie.generated.call.vcpu_destroy nie.generated.call.vm_info nie.generated
 From nie.proof.refine Require Import vcpu_create_refines vcpu_create_statement vcpu_run_refines vcpu_run_statement.
 From nie.proof.refine Require vcpu_leaves.
 From nie.spec Require Switch.
-Require nie.generated.call.vcpu_run nie.generated.state.world.
-Require nie.generated.call.vcpu_create.
+Require nie.generated.call.vcpu_run nie.generated.state.world nie.generated.call.vcpu_create.
 From nie.proof.refine Require Import vm_create_refines vm_create_statement vm_destroy_refines vm_destroy_statement.
 Require nie.generated.call.vm_create nie.generated.call.vm_destroy.
-From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement trap_exact trap_statement cpu_start_exact.
-From nie.proof.refine Require Import vcpu_trap_statement.
+From nie.proof.refine Require Import trap_is_safe boot_is_safe host_call_refines host_call_statement trap_exact trap_statement cpu_start_exact vcpu_trap_statement quick_exact.
 From nie.proof.refine Require Export related.
 From nie.proof.refine Require Standing vcpu_trap_exact.
-Require nie.spec.trap.trap.
-Require nie.generated.call.host_call.
-Require nie.generated.boot.
-Require nie.generated.trap.trap nie.generated.trap.quick.
+Require nie.spec.trap.trap nie.generated.call.host_call nie.generated.boot nie.generated.trap.trap nie.generated.trap.quick.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -269,6 +264,14 @@ Proof.
   destruct (nie.generated.trap.quick.quick c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
   exists r, b, s'. split; [|auto].
   exact (Program.core_means "quick"%string nie.generated.trap.quick.quick_sem eq_refl [c; kind] s r s' E).
+Qed.
+
+(* What it serves it serves as trap would have, and of any other exception it changes nothing. *)
+Theorem quick_is_correct : quick_correct Program.core.
+Proof.
+  intros a s kind c HR. pose proof (quick_run a s kind HR) as H. unfold wp in H. fold c in H.
+  destruct (nie.generated.trap.quick.quick c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as [ER H]. subst r. exists s'. split; [|exact H].
+  exact (Program.core_means "quick"%string nie.generated.trap.quick.quick_sem eq_refl [c; kind] s _ s' E).
 Qed.
 
 (* From reset on: [R] is no premise. boot answers what spec/trap/boot.v says of any manifest; of an accepted one it makes that state. *)

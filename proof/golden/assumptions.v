@@ -22,6 +22,7 @@ Print Assumptions Theorems.trap_is_correct.
 Print Assumptions Theorems.boot_describes.
 Print Assumptions Theorems.trap_is_safe.
 Print Assumptions Theorems.quick_is_safe.
+Print Assumptions Theorems.quick_is_correct.
 Print Assumptions Theorems.boot_is_correct.
 Print Assumptions Theorems.start_is_safe.
 Print Assumptions Theorems.start_is_correct.
