@@ -8,14 +8,14 @@ From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core Step.
 From nie.proof.security Require Import Watched.
-From nie.proof.refine Require Export page_shown_statement.
+From nie.proof.refine Require Export page_shown_statement page_shown_bound.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope list_scope.
 
 Lemma shows_nil : forall p c, first_shows p c [].
 Proof. intros p c [|? ?] m rest E; discriminate. Qed.
-Lemma shows_cons : forall p c m g, holds p c (fst m) -> (private p (fst m) -> first_shows p c g) -> first_shows p c (m :: g).
+Lemma shows_cons : forall p c m g, holds p c (fst m) -> (~ in_use p (fst m) -> first_shows p c g) -> first_shows p c (m :: g).
 Proof.
   intros p c m g H G [|n past] x rest E P; injection E; intros; subst; auto.
   apply (G (P n (or_introl eq_refl)) past x rest eq_refl). intros y Y. apply P. now right.
@@ -33,16 +33,16 @@ Qed.
 
 (** The others. *)
 
-Lemma act_holds : forall p c a h, private p h -> holds p c h -> holds p c (act_step a h).
+Lemma act_holds : forall p c a h, ~ in_use p h -> holds p c h -> holds p c (act_step a h).
 Proof.
   intros p c a h P H. destruct a as [k|n i d|n|n o i v|k r v]; cbn [act_step]; auto.
   - destruct (nth_error (tlb h) n); auto. now destruct (_ && _ && _ && _).
   - destruct (nth_error (tlb h) n) as [e|] eqn:E; auto.
     destruct (is_leaf (level e) (desc e) && is_word i && (0 <=? o) && (o <? covers (level e)) &&
               (root_vmid h (cpu e) =? vmid e) && negb (cpu e =? me h)) eqn:C; auto.
-    do 5 apply andb_prop in C as [C ?]. apply Z.leb_le in H3. apply Z.ltb_lt in H2. apply nth_error_In in E.
+    do 5 apply andb_prop in C as [C ?]. apply Z.leb_le in H3. apply Z.ltb_lt in H2. apply Z.eqb_eq in H1. apply nth_error_In in E.
     intros w W. cbn. rewrite get_set_other; [now apply H|]. intro F. apply word_inj in F as [F _]; auto.
-    apply (P (vmid e)). exists (level e), (key e), (desc e). split; [now apply av_tlb|]. split; [auto|lia].
+    apply P. exists (cpu e). rewrite H1. exists (level e), (key e), (desc e). split; [now apply av_tlb|]. split; [auto|lia].
   - now destruct ((0 <=? k) && _ && _ && _).
 Qed.
 
@@ -83,24 +83,26 @@ Qed.
 (** Runs that leave a set of pages alone. *)
 
 Section Looks.
-Variable S : Z -> Prop.
+Variables (S : Z -> Prop) (U : aset) (T : Z -> Z).
 Notation watchedm := (mach globals (Machine.hw * log)).
 
 
 Definition looks (s s' : watchedm) : Prop := exists g, snd (C_store.hw s') = snd (C_store.hw s) ++ g /\
+  (bounded U T (fst (C_store.hw s)) -> bounded U T (fst (C_store.hw s')) /\ Forall (fun n => bounded U T (fst n)) g) /\
   forall p, S p ->
     (private p (fst (C_store.hw s)) -> starts_private p (g ++ [(fst (C_store.hw s'), None)])) /\
     forall c, holds p c (fst (C_store.hw s)) -> first_shows p c (g ++ [(fst (C_store.hw s'), None)]).
 
 Lemma looks_refl : forall s, looks s s.
 Proof.
-  intro s. exists []. split; [now rewrite app_nil_r|]. intros p _. split.
+  intro s. exists []. split; [now rewrite app_nil_r|]. split; [auto|]. intros p _. split.
   - intro P. eexists _, _. split; [reflexivity|exact P].
   - intros c H. apply shows_cons; auto. intros _. apply shows_nil.
 Qed.
 Lemma looks_trans : forall a b c, looks a b -> looks b c -> looks a c.
 Proof.
-  intros a b c (g & E & F) (g' & E' & F'). exists (g ++ g'). split; [rewrite E', E; now rewrite app_assoc|].
+  intros a b c (g & E & B & F) (g' & E' & B' & F'). exists (g ++ g'). split; [rewrite E', E; now rewrite app_assoc|].
+  split; [intro X; destruct (B X) as [X1 X2]; destruct (B' X1); split; auto; now apply Forall_app|].
   intros p P. destruct (F p P) as [F1 F2]. destruct (F' p P) as [F3 F4]. rewrite <- app_assoc. split.
   - intro H. destruct (F1 H) as (m & rest & M & Q). destruct g as [|m' g]; cbn [app] in *; injection M as <- _; [now apply F3|].
     eexists _, _. split; [reflexivity|exact Q].
@@ -140,10 +142,11 @@ Proof.
   generalize (set_field g (Map.set (field g gl) k v) gl). intro gl'. eexists. split; [reflexivity|]. split; [reflexivity|].
   exact (looks_refl (Mach gl' hw)).
 Qed.
-Lemma q_loop : forall A lo hi (a : A) b1 b2, (forall i a, quiet (b1 i a) (b2 i a)) -> quiet (loop lo hi a b1) (loop lo hi a b2).
+Lemma q_loop : forall A lo hi (a : A) b1 b2, (forall i a, lo <= i < hi -> quiet (b1 i a) (b2 i a)) -> quiet (loop lo hi a b1) (loop lo hi a b2).
 Proof.
-  intros A lo hi a b1 b2 H. unfold loop. generalize (Z.to_nat (hi - lo)) as n. intro n. revert lo a.
-  induction n as [|n IH]; intros; cbn [rounds']; [apply q_ret|]. apply q_bind; auto.
+  intros A lo hi a b1 b2 H. unfold loop. remember (Z.to_nat (hi - lo)) as n eqn:N.
+  assert (K : forall i a, lo <= i < lo + Z.of_nat n -> quiet (b1 i a) (b2 i a)) by (intros; apply H; lia). clear N H. revert lo a K.
+  induction n as [|n IH]; intros lo a K; cbn [rounds']; [apply q_ret|]. apply q_bind; [apply K; lia|]. intro. apply IH. intros. apply K. lia.
 Qed.
 Lemma q_loop_ret : forall A X lo hi (a : A) (b1 : Z -> A -> M watchedm (C_monad.outcome A X)) b2,
   (forall i a, quiet (b1 i a) (b2 i a)) -> quiet (loop_ret lo hi a b1) (loop_ret lo hi a b2).
@@ -152,13 +155,27 @@ Proof.
   induction n as [|n IH]; intros; cbn [rounds]; [apply q_ret|]. apply q_bind; auto. intros [a'|r]; auto using q_ret.
 Qed.
 
-Lemma q_hw : forall A (m : M Machine.hw A), (forall p, S p -> leaves p m) -> quiet (on_hw (G := globals) (watched m)) (on_hw m).
+(* A primitive whose own effect is within the bound. *)
+Definition mild {B} (m : M Machine.hw B) : Prop := forall h x h', m h = Some (x, h') -> bounded U T (others h) -> bounded U T h'.
+
+Lemma q_hw : forall B (m : M Machine.hw B), mild m -> (forall p, S p -> leaves p m) -> quiet (on_hw (G := globals) (watched m)) (on_hw m).
 Proof.
-  intros A m L [gl [h g]]. unfold runs, on_hw, watched, drop. cbn [C_store.glob C_store.hw fst snd]. destruct (m h) as [[a h']|] eqn:E; [|reflexivity].
-  eexists. split; [reflexivity|]. split; [reflexivity|]. exists (way h). split; [reflexivity|].
-  intros p P. cbn [C_store.hw fst] in *. split.
+  intros B m K L [gl [h g]]. unfold runs, on_hw, watched, drop. cbn [C_store.glob C_store.hw fst snd]. destruct (m h) as [[a h']|] eqn:E; [|reflexivity].
+  eexists. split; [reflexivity|]. split; [reflexivity|]. exists (way h). split; [reflexivity|]. cbn [C_store.hw fst].
+  split; [intro X; destruct (bounded_way U T h X); split; eauto|]. intros p P. split.
   - intro H. destruct (way_private p h H) as (x & rest & W & X). rewrite W. eexists _, _. split; [reflexivity|exact X].
   - intros c H. eapply way_shows; eauto.
+Qed.
+
+Lemma mild_does : forall f, (forall h, bounded U T h -> bounded U T (f h)) -> mild (does f).
+Proof. intros f H h x h' E. injection E as _ <-. auto. Qed.
+Lemma mild_word : forall q i B (m : M Machine.hw B), (is_word i = true -> mild m) -> mild (word_of q i m).
+Proof. intros q i B m H h x h' E. unfold word_of in E. destruct (_ && is_word i) eqn:W; [|discriminate]. apply andb_prop in W as [_ W]. eapply H; eauto. Qed.
+Lemma mild_alone : forall q B (f : Machine.hw -> B * Machine.hw), (forall h, bounded U T h -> bounded U T (snd (f h))) -> mild (alone q f).
+Proof.
+  intros q B f H h x h' E X. unfold alone in E. destruct (held _ _); [discriminate|].
+  assert (Y : h' = snd (f (oblige (private q) (others h)))) by (injection E as E; now rewrite E). subst h'. apply H.
+  revert X. apply bounded_same; reflexivity.
 Qed.
 End Looks.
 
@@ -182,4 +199,13 @@ Proof.
   intros p q i v N h x h' E w W. unfold Machine.page_write, word_of in E. destruct (in_ram h q && is_word i) eqn:B; [|discriminate].
   apply andb_prop in B as [_ B]. revert h x h' E w W. change (leaves p (alone q (fun h => (tt, store_word (q * 512 + i) v h)))).
   apply leaves_alone. intros h w W. cbn. apply get_set_other. intro F. now apply word_inj in F as [? _].
+Qed.
+Lemma leaves_zero : forall p q, p <> q -> leaves p (Machine.page_zero q).
+Proof.
+  intros p q N. apply leaves_word, leaves_alone. intros h w W. cbn [snd].
+  assert (Sc : forall h, Machine.mem (scrub q h) = Machine.mem h) by reflexivity. rewrite Sc.
+  assert (G : forall n i h, 0 <= i -> i + Z.of_nat n <= 512 -> Map.get (Machine.mem (zero_words n (q * 512 + i) h)) (p * 512 + w) = Map.get (Machine.mem h) (p * 512 + w)).
+  { clear h. induction n as [|n IH]; intros i h I J; cbn [zero_words]; auto. replace (q * 512 + i + 1) with (q * 512 + (i + 1)) by lia.
+    rewrite IH by lia. cbn. apply get_set_other. intro F. apply word_inj in F as [? _]; auto. unfold is_word. lia. }
+  replace (q * 512) with (q * 512 + 0) by lia. apply G; lia.
 Qed.

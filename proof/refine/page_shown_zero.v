@@ -13,7 +13,7 @@ Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.stat
   nie.generated.state.stage2 nie.generated.state.checks nie.generated.state.pages nie.generated.state.measure nie.generated.call.page_add_zero.
 From nie.spec Require Import Core Step.
 From nie.proof.security Require Import Watched.
-From nie.proof.refine Require Import page_shown_log page_shown_text.
+From nie.proof.refine Require Import page_shown_log page_shown_text page_shown_moment page_shown_map.
 From nie.proof.refine Require Export page_add_zero_refines.
 Import ListNotations.
 Open Scope Z_scope.
@@ -24,9 +24,9 @@ Lemma bind_known : forall S A B (m : M S A) (k : A -> M S B) s a s', m s = Some 
 Proof. intros. unfold bind. now rewrite H. Qed.
 Lemma run_of_wp : forall S A (m : M S A) Q s, wp m Q s -> exists a s', m s = Some (a, s') /\ Q a s'.
 Proof. unfold wp. intros S A m Q s H. destruct (m s) as [[a s']|]; [eauto|easy]. Qed.
-Lemma goes : forall S A s (m1 : M _ A) m2 a t, runs S s m1 m2 -> m2 (drop s) = Some (a, t) ->
-  exists s', m1 s = Some (a, s') /\ drop s' = t /\ looks S s s'.
-Proof. unfold runs. intros S A s m1 m2 a t H E. now rewrite E in H. Qed.
+Lemma goes : forall S U T A s (m1 : M _ A) m2 a t, runs S U T s m1 m2 -> m2 (drop s) = Some (a, t) ->
+  exists s', m1 s = Some (a, s') /\ drop s' = t /\ looks S U T s s'.
+Proof. unfold runs. intros S U T A s m1 m2 a t H E. now rewrite E in H. Qed.
 
 (** The table that a walk ends at is none of the pages that the engine has taken. *)
 
@@ -40,6 +40,19 @@ Proof.
   destruct (wf_tab a W _ _ _ _ E2) as (_ & _ & O3). eauto.
 Qed.
 
+Lemma walk_index : forall a v x l, 0 <= x < 2 ^ 27 -> let '(_, _, w, _) := walk_end a v x l in 0 <= w < 512.
+Proof.
+  intros a v x l X. unfold walk_end. destruct (l =? 1); [lia|]. destruct (slot_at a v 1 (x / 262144)); try lia.
+  destruct (l =? 2); [lia|]. destruct (slot_at a v 2 (x / 512)); lia.
+Qed.
+(* The word and the value of an entry, without the widths. *)
+Lemma entry_word : forall p w i e t1 (u u' : mach globals Machine.hw), 0 <= w < 512 -> 0 <= i < 512 -> 0 <= p < 2 ^ 30 ->
+  address_of (wrap U64 (p + i)) u = Some (t1, u') -> wrap U32 (w + wrap U32 i) = w + i /\ Z.lor (Z.lor t1 e) DESC_PAGE = Z.lor (Z.lor ((p + i) * 4096) e) DESC_PAGE.
+Proof.
+  intros p w i e t1 [gl h] u' B I P E. rewrite (wrap64 (p + i)) in E by lia. rewrite address_of_run in E by lia. injection E as <- _.
+  rewrite (wrap32 i), wrap32 by lia. auto.
+Qed.
+
 Section Taken.
 Variables (a : state) (h0 : Machine.hw) (vm x p count : Z).
 Hypothesis W : wf a.
@@ -50,19 +63,21 @@ Hypothesis C : 1 <= count /\ p mod 512 + count <= 512.
 Hypothesis HO : forall i, 0 <= i < count -> in_ram a (p + i) = true /\ own a (p + i) = Host.
 Notation k := (Adding.kept p count a).
 
-Lemma walks_elsewhere : forall gl h m l r t, 1 <= l <= 3 -> at1 vms_root gl vm = root (vm_at a vm) ->
+Lemma walks_to : forall gl h m l r t, 1 <= l <= 3 -> at1 vms_root gl vm = root (vm_at a vm) ->
   world h0 (Aset k) (Aset k) m (now m) h -> tables_hold k m -> s2_walk vm x l (Mach gl h) = Some (r, t) ->
-  let '(q, _, _, _) := r in ~ given p count q.
+  r = walk_end a vm x l /\ let '(q, _, _, _) := r in ~ given p count q.
 Proof.
   intros gl h m l r t L G Y T E. pose proof (Adding.kept_is a p count W C HO) as B. pose proof (hidden_wf B) as WK.
   assert (VK : vm_state (vm_at k vm) <> NIE_VM_FREE) by (destruct (h_root B vm) as [_ ->]; apply V).
+  assert (EW : walk_end k vm x l = walk_end a vm x l).
+  { unfold walk_end. rewrite !(Adding.kept_slots a p count W C HO). now destruct (h_root B vm) as [-> _]. }
   assert (K : wp (s2_walk vm x l) (fun r _ => r = walk_end k vm x l) (Mach gl h)).
   { eapply (s2_walk_wp h0 k); eauto.
     - rewrite RAM. unfold ram_of. now rewrite (h_cfg B).
     - intros q v j y R O. apply (kept_untouched _ WK); auto. now rewrite O.
     - apply V.
     - rewrite G. now destruct (h_root B vm) as [-> _]. }
-  unfold wp in K. rewrite E in K. subst r. pose proof (walk_table k vm x l WK (proj1 V) VK) as O.
+  unfold wp in K. rewrite E in K. subst r. split; [exact EW|]. pose proof (walk_table k vm x l WK (proj1 V) VK) as O.
   destruct (walk_end k vm x l) as [[[q d] w] j]. destruct O as (j' & y & O). intro Gq.
   destruct (Adding.kept_free a p count W C HO q Gq) as (_ & O' & _). congruence.
 Qed.
@@ -76,6 +91,10 @@ Proof.
   split; [eapply world_private; eauto|]. intros w I. exact (w_mem _ _ _ _ _ _ Y q w I NT).
 Qed.
 End Taken.
+
+Definition all : aset := fun _ _ _ _ => True.
+Lemma hide_all : forall T s p c, runs none all T s (@host_hide _ watching p c) (@host_hide _ Core.machine p c).
+Proof. intros. apply run_hide. intros. repeat intro. exact I. Qed.
 
 Section Zero.
 Variables (a : state) (gl : globals) (h : Machine.hw) (vm ipa pa count level : Z).
@@ -130,21 +149,46 @@ Proof.
   exists h0, gl1, h1, gl2, h2. eauto 12.
 Qed.
 
+(* What the call makes of the map, and the entries that it stores. *)
+Lemma zero_adds : let z := snd (spec_page_add_zero vm ipa pa count level a) in
+  if level =? LEVEL_PAGE then adds a z vm x p count (page_entries vm x count) 3 (fun i e => 0 <= i < count /\ e = Z.lor (Z.lor ((p + i) * 4096) DESC_NORMAL) DESC_PAGE)
+  else adds a z vm x p count (one_entry vm 2 (x / 512)) 2 (fun i e => i = 0 /\ e = Z.lor (Z.lor (p * 4096) DESC_NORMAL) DESC_BLOCK).
+Proof.
+  destruct zero_checked as (ST & V & PL). pose proof (R_wf _ _ HR) as W.
+  destruct (placement_ok a vm ipa pa count W ltac:(lia) ltac:(lia) PL) as (F1 & F2 & F3 & F4 & F5 & F6 & F7).
+  destruct (add_zero_records a vm x p count level ltac:(lia) ST) as (A1 & A2 & _).
+  assert (NF : vm_state (vm_at (add_zero vm x p count level a) vm) <> NIE_VM_FREE) by (destruct (same_root _ _ A2 vm) as [_ ->]; exact ST).
+  pose proof E as EE. unfold nie.spec.call.page_add_zero.page_add_zero_check in EE.
+  destruct (vm_exists vm); [|discriminate]. destruct (vm_is a vm NIE_VM_BUILDING NIE_VM_ACTIVE); [|discriminate].
+  destruct ((level =? LEVEL_BLOCK) || (level =? LEVEL_PAGE))%bool eqn:E3; [|discriminate].
+  destruct (negb (level =? LEVEL_BLOCK) || (count =? ENTRIES))%bool eqn:E4; [|discriminate].
+  rewrite PL in EE. change (NIE_OK =? NIE_OK) with true in EE. cbv zeta iota in EE.
+  unfold nie.spec.call.page_add_zero.page_add_zero. rewrite E. change (NIE_OK =? NIE_OK) with true. cbv zeta iota. cbn [snd].
+  pose proof (measured_parts vm (Measure.record MEASURE_ZERO ipa count 0) _ NF) as Z. revert Z.
+  unfold nie.spec.call.page_add_zero.add_zero. destruct (level =? LEVEL_PAGE) eqn:LP; intro Z; unfold Donation.check_empty in EE.
+  - change (LEVEL_PAGE - 1) with 2 in EE. change LEVEL_PAGE with 3 in EE. destruct (slot_at a vm 2 (x / 512)) as [| |t|t|t|t] eqn:T; try discriminate.
+    apply ad_pages with (t := t); auto; try lia. intros y Y. eapply all_empty_ok; eauto. lia.
+  - assert (CN : count = 512 /\ p mod 512 = 0 /\ x mod 512 = 0) by (clear - E3 E4 F3 F5 F6 LP; unfold LEVEL_BLOCK, LEVEL_PAGE, ENTRIES in *; lia).
+    change (LEVEL_BLOCK - 1) with 1 in EE. change LEVEL_BLOCK with 2 in EE. destruct (slot_at a vm 1 (x / 512 / 512)) as [| |t|t|t|t] eqn:T; try discriminate.
+    apply ad_block with (t := t); auto; try lia. apply (all_empty_ok _ _ _ _ _ EE). lia.
+Qed.
 (* The whole of it, watched. *)
 Theorem zero_shown : exists g' h' before after,
   @call_page_add_zero _ watching vm ipa pa count level (Mach gl (h, [])) = Some (NIE_OK, Mach g' (h', before ++ after)) /\
   R (snd (spec_page_add_zero vm ipa pa count level a)) (Mach g' h') /\
-  forall q, given p count q -> starts_private q (after ++ [(h', None)]) /\ first_shows q (fun _ => 0) (after ++ [(h', None)]).
+  forall q, given p count q -> shows a vm q (fun _ => 0) (after ++ [(h', None)]).
 Proof.
-  destruct zero_checked as (ST & V & PL). destruct zero_there as (h0 & gl1 & h1 & gl2 & h2 & E0 & E1 & E2 & G2 & m & X2 & T2 & Z2).
+  pose proof zero_adds as AD. destruct zero_checked as (ST & V & PL). destruct zero_there as (h0 & gl1 & h1 & gl2 & h2 & E0 & E1 & E2 & G2 & m & X2 & T2 & Z2).
   assert (HS : spec_page_add_zero vm ipa pa count level a = (NIE_OK, snd (spec_page_add_zero vm ipa pa count level a))).
   { unfold nie.spec.call.page_add_zero.page_add_zero. cbn zeta. rewrite E. reflexivity. }
   destruct (run_of_wp _ _ _ _ _ (page_add_zero_refines a (Mach gl h) vm ipa pa count level HR HV HI HP HC HL)) as (r & s' & U & Er & R' & _).
   rewrite HS in Er. cbn [fst] in Er. subst r.
-  destruct HR as [W O G _ RAM _ _ _]. cbn [C_store.glob C_store.hw] in *.
+  destruct HR as [W O G _ RAM _ REGS _]. cbn [C_store.glob C_store.hw] in *.
   destruct (placement_ok a vm ipa pa count W ltac:(lia) ltac:(lia) PL) as (F1 & F2 & F3 & F4 & F5 & F6 & F7).
   assert (C : 1 <= count /\ p mod 512 + count <= 512) by lia.
   assert (VB : 0 <= vm < 64) by (unfold NIE_MAX_VMS in V; lia).
+  assert (P0 : 0 < p /\ p + count <= 2 ^ 27 + 1).
+  { pose proof (c_ram _ (wf_c _ W)). destruct (F7 0) as [R0 _]; [lia|]. destruct (F7 (count - 1)) as [R1 _]; [lia|]. unfold in_ram in *. lia. }
   (* The unwatched run, after the scrub. *)
   unfold call_page_add_zero in U. rewrite (bind_known _ _ _ _ _ _ _ _ E0) in U. cbv beta in U. change (negb (NIE_OK =? NIE_OK)) with false in U. cbv iota in U.
   rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl) in U. rewrite (wrap32 vm) in U by lia.
@@ -154,39 +198,49 @@ Proof.
   rewrite (bind_known _ _ _ _ _ _ _ _ E1), (bind_known _ _ _ _ _ _ _ _ E2) in U.
   (* The watched one, up to there. *)
   unfold call_page_add_zero.
-  destruct (goes none _ (Mach gl (h, [])) _ _ _ _ (q_zero_check vm ipa pa count level _) E0) as (w0 & A0 & D0 & _).
+  destruct (goes none all (vttbr h) _ (Mach gl (h, [])) _ _ _ _ (q_zero_check none all (vttbr h) vm ipa pa count level _) E0) as (w0 & A0 & D0 & _).
   rewrite (bind_known _ _ _ _ _ _ _ _ A0). change (negb (NIE_OK =? NIE_OK)) with false. cbv iota.
   rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl). rewrite (wrap32 vm) by lia.
   assert (K0 : forall y w, drop w = Mach gl h0 -> @page_of _ y (drop w) = Some (y / 4096, Mach gl h0)) by (intros y w ->; apply page_of_run).
-  destruct (goes none _ w0 _ _ _ _ (q_page_of none pa _) (K0 pa w0 D0)) as (w1 & A1 & D1 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A1).
-  destruct (goes none _ w1 _ _ _ _ (q_page_of none ipa _) (K0 ipa w1 D1)) as (w2 & A2 & D2 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A2).
+  destruct (goes none all (vttbr h) _ w0 _ _ _ _ (q_page_of none all (vttbr h) pa _) (K0 pa w0 D0)) as (w1 & A1 & D1 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A1).
+  destruct (goes none all (vttbr h) _ w1 _ _ _ _ (q_page_of none all (vttbr h) ipa _) (K0 ipa w1 D1)) as (w2 & A2 & D2 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A2).
   change (pa / 4096) with p. change (ipa / 4096) with x.
   replace (wrap U8 vm) with vm by (unfold wrap; cbn [width]; lia). rewrite (wrap32 x) by lia.
   rewrite <- D2 in E1.
-  destruct (goes none _ w2 _ _ _ _ (q_donate vm p count GRANULE_DATA vm 0 0 x _) E1) as (w3 & A3 & D3 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
+  destruct (goes none all (vttbr h) _ w2 _ _ _ _ (run_donate all (vttbr h) _ vm p count GRANULE_DATA vm 0 0 x (fun s' => hide_all (vttbr h) s' p count)) E1) as (w3 & A3 & D3 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
   rewrite <- D3 in E2.
-  destruct (goes none _ w3 _ _ _ _ (q_scrub p count _) E2) as ([gl4 [h4 before]] & A4 & D4 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A4).
+  destruct (goes none all (vttbr h) _ w3 _ _ _ _ (q_scrub all (vttbr h) p count _) E2) as ([gl4 [h4 before]] & A4 & D4 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A4).
   injection D4 as -> ->.
+  destruct (R_hw _ _ R') as (mf & XF & TF). pose proof (R_wf _ _ R') as WZ. cbv zeta in AD. set (z := snd (spec_page_add_zero vm ipa pa count level a)) in *.
   match goal with |- exists g' h' before after, ?m1 _ = _ /\ _ => match type of U with ?m2 _ = _ =>
-    assert (RUN : runs (given p count) (Mach gl2 (h2, before)) m1 m2) end end.
+    assert (RUN : runs (given p count) (Aset z) (vttbr h) (Mach gl2 (h2, before)) m1 m2) end end.
   { apply run_bind; [apply q_ic|]. intros [] w5 E5.
     assert (Y5 : exists h5, drop w5 = Mach gl2 h5 /\ world h (Aset k) (Aset k) m (now m) h5).
     { assert (K : wp ic_invalidate (fun _ s => exists h5, s = Mach gl2 h5 /\ world h (Aset k) (Aset k) m (now m) h5) (Mach gl2 h2)).
       { eapply wp_ic; [exact X2|]. eauto. }
       unfold wp in K. change (drop (Mach gl2 (h2, before))) with (Mach gl2 h2) in E5. rewrite E5 in K. exact K. }
     destruct Y5 as (h5 & D5 & X5).
-    assert (EL : forall l r t, 1 <= l <= 3 -> s2_walk vm x l (drop w5) = Some (r, t) -> let '(q, _, _, _) := r in ~ given p count q).
-    { intros l r t L5 E6. rewrite D5 in E6. eapply (walks_elsewhere a h vm x p count W RAM (conj V ST) F4 C F7); eauto. }
+    assert (EL : forall l r t, 1 <= l <= 3 -> s2_walk vm x l (drop w5) = Some (r, t) -> r = walk_end a vm x l /\ let '(q, _, _, _) := r in ~ given p count q).
+    { intros l r t L5 E6. rewrite D5 in E6. eapply (walks_to a h vm x p count W RAM (conj V ST) F4 C F7); eauto. }
     apply run_bind.
     - destruct (level =? LEVEL_PAGE).
-      + apply run_bind; [|intros; apply q_ret]. apply run_map. intros r t. apply EL. unfold LEVEL_PAGE. lia.
-      + apply run_bind; [apply q_walk|]. intros [[[q d] w] l] w6 E6. apply EL in E6; [|unfold LEVEL_BLOCK; lia]. cbn beta iota in *.
-        apply run_bind; [|intros; apply q_ret]. now apply q_write.
+      + apply run_bind; [|intros; apply q_ret]. apply run_map. intros r t E6. destruct (EL 3 r t ltac:(lia) E6) as [ER N].
+        pose proof (ad_word _ _ _ _ _ _ _ _ _ AD) as AW. rewrite <- ER in AW. destruct r as [[[q d] w] l]. split; [exact N|].
+        intros i t1 u u' I EA.
+        pose proof (walk_index a vm x 3 F4) as WI. rewrite <- ER in WI. destruct (entry_word p w i DESC_NORMAL t1 u u' WI ltac:(lia) ltac:(lia) EA) as [-> ->].
+        now apply (AW mf TF).
+      + apply run_bind; [apply q_walk|]. intros r w6 E6. destruct (EL LEVEL_BLOCK r (drop w6) ltac:(unfold LEVEL_BLOCK; lia) E6) as [ER N].
+        pose proof (ad_word _ _ _ _ _ _ _ _ _ AD) as AW. change 2 with LEVEL_BLOCK in AW. rewrite <- ER in AW. destruct r as [[[q d] w] l]. cbn beta iota in *.
+        apply run_bind; [|intros; apply q_ret]. apply q_write; [exact N|]. intros _. replace w with (w + 0) by lia. apply (AW mf TF). split; [auto|now rewrite <- F2].
     - intros [] w6 _. apply run_bind; [apply q_load|]. intros st w7 _. apply run_bind; [|intros; apply q_ret].
       destruct (st =? NIE_VM_BUILDING); [|apply q_ret]. apply run_bind; [apply q_record|intros; apply q_ret]. }
-  destruct (goes _ _ _ _ _ _ _ RUN U) as ([gl8 [h8 l8]] & A8 & D8 & after & L8 & S8). cbn [C_store.hw fst snd] in *.
+  destruct (goes _ _ _ _ _ _ _ _ _ RUN U) as ([gl8 [h8 l8]] & A8 & D8 & after & L8 & S8). cbn [C_store.hw fst snd] in *.
   destruct s' as [gl9 h9]. injection D8 as -> ->. subst l8. exists gl9, h9, before, after. split; [exact A8|]. split; [exact R'|].
-  intros q Gq. destruct (S8 q Gq) as [S1 S2]. destruct (taken_private a h p count W C F7 m h2 q X2 Gq) as [P2 M2].
-  split; [now apply S1|]. apply S2. intros w I. rewrite M2 by auto. now apply Z2.
+  destruct S8 as [B8 S8]. intros q Gq. destruct (taken_private a h p count W C F7 m h2 q X2 Gq) as [P2 M2].
+  assert (exists N l e, adds a z vm x p count N l e) as (N & l & e & AZ) by (destruct (level =? LEVEL_PAGE); eauto).
+  destruct (ad_own _ _ _ _ _ _ _ _ _ AZ q Gq) as (RQ & y & OQ).
+  eapply (shown a z h vm q y (fun _ => 0) h2); eauto; [lia|apply (r_vttbr _ _ REGS)| |].
+  - eapply linked_bounded; [exact (ad_linked _ _ _ _ _ _ _ _ _ AZ)|exact (ad_was _ _ _ _ _ _ _ _ _ AZ)|exact (ad_is _ _ _ _ _ _ _ _ _ AZ)|exact X2].
+  - intros w I. rewrite M2 by auto. now apply Z2.
 Qed.
 End Zero.
