@@ -80,6 +80,7 @@ Let v := vmid_of w.
 Hypothesis V : v <> 0.
 Variable c0 : Z.                                   (* the CPU that runs the engine *)
 Variable Own : Z -> Prop.                          (* pages that the victim had when the handler began *)
+Variable same : bool.                              (* the others, and the victim, do the same in both *)
 
 (* Memory is equal but on the pages of [T], registers but those of the CPUs of [Cs] that EL1 may write. *)
 Record alike (T Cs : Z -> Prop) (h1 h2 : Machine.hw) : Prop := {
@@ -110,6 +111,7 @@ Record inv (d : bool) (T Cs : Z -> Prop) (h1 h2 h3 : Machine.hw) : Prop := {
   i_secret : forall p, T p -> secret h3 p;
   i_settled : settled h3;
   i_own : forall p, T p -> Own p;
+  i_during : same = true -> during h2 = during h1;
 }.
 (* Between two primitives. *)
 Record inv0 (d : bool) (T Cs : Z -> Prop) (h1 h2 h3 : Machine.hw) : Prop := {
@@ -119,6 +121,7 @@ Record inv0 (d : bool) (T Cs : Z -> Prop) (h1 h2 h3 : Machine.hw) : Prop := {
   j_cs : forall c, Cs c -> c <> c0 /\ root_vmid h1 c = v;
   j_secret : forall p, T p -> become_secret h3 p;
   j_own : forall p, T p -> Own p;
+  j_during : same = true -> during h2 = during h1;
 }.
 
 Lemma inv0_of : forall d T Cs h1 h2 h3, inv d T Cs h1 h2 h3 -> inv0 d T Cs h1 h2 h3.
@@ -130,14 +133,14 @@ Proof. intros T Cs h1 h2 h3 []. constructor; auto. now apply shadow_weak. Qed.
 
 Lemma met_all : forall d T Cs h1 h2 h3, inv0 d T Cs h1 h2 h3 -> inv d T Cs (met h1) (met h2) (met h3).
 Proof.
-  intros d T Cs h1 h2 h3 [[] [] ? ? ? ?]. constructor; auto; try (constructor; auto; fail). apply met_settled.
+  intros d T Cs h1 h2 h3 [[] [] ? ? ? ? ?]. constructor; auto; try (constructor; auto; fail). apply met_settled.
 Qed.
 Lemma met_13 : forall d T Cs h1 h2 h3, inv0 d T Cs h1 h2 h3 -> inv d T Cs (met h1) h2 (met h3).
 Proof.
-  intros d T Cs h1 h2 h3 [[] [] ? ? ? ?]. constructor; auto; try (constructor; auto; fail). apply met_settled.
+  intros d T Cs h1 h2 h3 [[] [] ? ? ? ? ?]. constructor; auto; try (constructor; auto; fail). apply met_settled.
 Qed.
 Lemma met_2 : forall d T Cs h1 h2 h3, inv d T Cs h1 h2 h3 -> inv d T Cs h1 (met h2) h3.
-Proof. intros d T Cs h1 h2 h3 [[] ? ? ? ? ? ?]. constructor; auto. constructor; auto. Qed.
+Proof. intros d T Cs h1 h2 h3 [[] ? ? ? ? ? ? ?]. constructor; auto. constructor; auto. Qed.
 
 (** One act. *)
 
@@ -217,14 +220,15 @@ Qed.
 (* [inv] after an act of the first and the third: all but [alike], and what is in [T]. *)
 Lemma inv_13 : forall d T T' Cs Cs' h1 h2 h3 h2' a, inv d T Cs h1 h2 h3 -> happens h1 a = true ->
   alike T' Cs' (act_step a h1) h2' -> (forall c, Cs' c -> c <> c0 /\ root_vmid h1 c = v) ->
-  (forall p, T' p -> secret h3 p) -> (forall p, T' p -> Own p) ->
+  (forall p, T' p -> secret h3 p) -> (forall p, T' p -> Own p) -> (same = true -> during h2' = during h1) ->
   inv0 d T' Cs' (act_step a h1) h2' (act_step a h3).
 Proof.
-  intros d T T' Cs Cs' h1 h2 h3 h2' a I NE AL HC HS HO. destruct (act_same a h1) as (A1 & A2 & A3 & A4). constructor; auto.
+  intros d T T' Cs Cs' h1 h2 h3 h2' a I NE AL HC HS HO HD. destruct (act_same a h1) as (A1 & A2 & A3 & A4). constructor; auto.
   - apply shadow_act; auto; apply I.
   - rewrite A1. apply I.
   - intros c C. rewrite act_root. auto.
   - intros p P. left. rewrite act_secret. auto.
+  - intro Y. rewrite A2. auto.
 Qed.
 
 Definition with_page (T : Z -> Prop) (q p : Z) : Prop := T p \/ p = q.
@@ -287,7 +291,7 @@ Qed.
 Lemma act_left : forall d T Cs h1 h2 h3 a, inv d T Cs h1 h2 h3 -> fine w Own (h1, Some a) -> whose_act w h1 a = Secret ->
   exists T' Cs', inv d T' Cs' (met (act_step a h1)) h2 (met (act_step a h3)).
 Proof.
-  intros d T Cs h1 h2 h3 a I [NE SY] S. pose proof I as [AL SH M CS SE ST OW].
+  intros d T Cs h1 h2 h3 a I [NE SY] S. pose proof I as [AL SH M CS SE ST OW DU].
   destruct a as [c|n i x|n|n o i x|c r x]; try discriminate.
   - destruct (stores h1 n o i) eqn:P.
     + destruct (secret_write _ _ _ _ _ _ _ _ _ _ I S P) as (e & N & W & SQ & E & MQ & IN).
@@ -307,7 +311,8 @@ Qed.
 Lemma act_right : forall d T Cs h1 h2 h3 a, inv d T Cs h1 h2 h3 -> fine w Own (h2, Some a) -> whose_act w h2 a = Secret ->
   exists T' Cs', inv d T' Cs' h1 (met (act_step a h2)) h3.
 Proof.
-  intros d T Cs h1 h2 h3 a I [_ SY] S'. pose proof S' as S. erewrite whose_alike in S by eauto. pose proof I as [AL SH M CS SE ST OW].
+  intros d T Cs h1 h2 h3 a I [_ SY] S'. pose proof S' as S. erewrite whose_alike in S by eauto. pose proof I as [AL SH M CS SE ST OW DU].
+  assert (DU' : same = true -> during (act_step a h2) = during h1) by (intro Y; destruct (act_same a h2) as (_ & -> & _); auto).
   destruct a as [c|n i x|n|n o i x|c r x]; try discriminate.
   - destruct (stores h1 n o i) eqn:P.
     + destruct (secret_write _ _ _ _ _ _ _ _ _ _ I S P) as (e & N & W & SQ & E & MQ & IN).
@@ -335,8 +340,9 @@ Lemma act_both : forall d T Cs h1 h2 h3 a a', inv d T Cs h1 h2 h3 -> happens h1 
   heard w h1 a <> [] -> heard w h2 a' = heard w h1 a ->
   inv d T Cs (met (act_step a h1)) (met (act_step a' h2)) (met (act_step a h3)).
 Proof.
-  intros d T Cs h1 h2 h3 a a' I NE FF NN HH. apply met_all. pose proof I as [AL SH M CS SE ST OW].
-  eapply inv_13; eauto. unfold heard in HH, NN. erewrite whose_alike in HH by eauto.
+  intros d T Cs h1 h2 h3 a a' I NE FF NN HH. apply met_all. pose proof I as [AL SH M CS SE ST OW DU].
+  assert (DU' : same = true -> during (act_step a' h2) = during h1) by (intro Y; destruct (act_same a' h2) as (_ & -> & _); auto).
+  eapply inv_13; eauto. clear DU'. unfold heard in HH, NN. erewrite whose_alike in HH by eauto.
   destruct (whose_act w h1 a) as [| |ev] eqn:WA; [|now elim NN|].
   - destruct (whose_act w h1 a') as [| |ev'] eqn:WA'; try discriminate.
     2:{ exfalso. destruct a' as [c|n' i x|n'|n' o' i' x'|c r x]; cbn [whose_act] in WA'; try discriminate; [|destruct (_ =? _); discriminate].

@@ -17,13 +17,14 @@ Variable w : who.
 Hypothesis V : vmid_of w <> 0.
 Variable c0 : Z.
 Variable Own : Z -> Prop.
-Notation inv := (inv w c0 Own).
-Notation inv0 := (inv0 w c0 Own).
-Notation kept := (kept w c0 Own).
-Notation strict := (strict w c0 Own).
+Variable same : bool.
+Notation inv := (inv w c0 Own same).
+Notation inv0 := (inv0 w c0 Own same).
+Notation kept := (kept w c0 Own same).
+Notation strict := (strict w c0 Own same).
 Notation MACH := (mach globals (Machine.hw * log)).
-Notation Rel := (Rel w c0 Own).
-Notation Pre := (Pre w Own).
+Notation Rel := (Rel w c0 Own same).
+Notation Pre := (Pre w Own same).
 Notation lock := (lock Rel le Pre).
 
 (** What is said of each primitive. [true]: entries of the victim's may go, so that nothing may be read from here on. *)
@@ -39,7 +40,7 @@ Definition strength_p (f : string) (d : bool) : option bool :=
 
 Notation PRIM := (prim (P := watching)).
 Lemma step_ret : forall A B d d' (m : M MACH A) (g : A -> B), lock d d' m -> lock d d' (bind m (fun a => ret (g a))).
-Proof. intros A B d d' m g H. eapply lock_bind; [exact le_refl|exact le_trans|exact (Pre_le w Own)|exact H|intro; apply lock_ret; exact le_refl|intro; auto]. Qed.
+Proof. intros A B d d' m g H. eapply lock_bind; [exact le_refl|exact le_trans|exact (Pre_le w Own same)|exact H|intro; apply lock_ret; exact le_refl|intro; auto]. Qed.
 
 Local Opaque zero_words save_words load_words zero_fp.
 Ltac primitive := cbn [Core.machine hw_page_read hw_page_write hw_page_zero hw_page_clean hw_host_read hw_host_write hw_manifest_read hw_counter_read
@@ -53,7 +54,7 @@ Lemma crash_lock : forall A d d', weaker d d' -> lock d d' (@crash MACH A).
 Proof. intros A d d' W. split; [exact W|]. split; intros s; intros; discriminate. Qed.
 Ltac crashes args := repeat (destruct args as [|? args]; cbv beta iota;
   lazymatch goal with |- Lockstep.lock _ _ _ _ _ crash => solve [apply crash_lock; intro; auto] | _ => idtac end).
-Ltac one_prim := (apply (step_ret unit) || apply (step_ret Z)); (eapply (prim_lock w V c0 Own); [solve [primitive]|cbv beta|intro; assumption]);
+Ltac one_prim := (apply (step_ret unit) || apply (step_ret Z)); (eapply (prim_lock w V c0 Own same); [solve [primitive]|cbv beta|intro; assumption]);
   solve [effect | apply kept_only; effect].
 
 Lemma prims_lock : forall f d d' args, strength_p f d = Some d' -> lock d d' (PRIM f args).
@@ -63,13 +64,13 @@ Proof.
   { destruct d; [discriminate|]. injection E as <-. apply existsb_exists in Q1 as (g & IN & EQ). apply String.eqb_eq in EQ. subst g.
     destruct IN as [<-|[<-|[]]]; [|prim_is "fp_load <"%string args; exact (lock_crash Rel le Pre _ _)].
     prim_is "page_read"%string args. crashes args. apply (step_ret Z).
-    eapply (prim_lock w V c0 Own); [apply after_word, after_alone|apply (kept_read' w c0 Own)|intro; auto]. }
+    eapply (prim_lock w V c0 Own same); [apply after_word, after_alone|apply (kept_read' w c0 Own same)|intro; auto]. }
   destruct (existsb (String.eqb f) ["tlbi_vmid"; "tlbi_vmid_local"]%string) eqn:Q2.
   { injection E as <-. apply existsb_exists in Q2 as (g & IN & EQ). apply String.eqb_eq in EQ. subst g. destruct IN as [<-|[<-|[]]].
     - prim_is "tlbi_vmid"%string args. crashes args. apply (step_ret unit).
-      eapply (prim_lock w V c0 Own); [apply after_does|apply kept_doom|intro; auto]. discriminate.
+      eapply (prim_lock w V c0 Own same); [apply after_does|apply kept_doom|intro; auto]. discriminate.
     - prim_is "tlbi_vmid_local"%string args. crashes args. apply (step_ret unit).
-      eapply (prim_lock w V c0 Own); [apply after_does|apply kept_doom_here|intro; auto]. }
+      eapply (prim_lock w V c0 Own same); [apply after_does|apply kept_doom_here|intro; auto]. }
   clear Q1 Q2. destruct (existsb (String.eqb f) quiet_prims) eqn:Q; [|discriminate]. injection E as <-.
   apply existsb_exists in Q as (g & IN & EQ). apply String.eqb_eq in EQ. subst g.
   unfold quiet_prims in IN. cbn [In] in IN.
@@ -130,7 +131,7 @@ Proof.
     destruct (existsb (String.eqb g) quiet_prims) eqn:Q; [|discriminate]. injection E as <-. split; auto.
     apply existsb_exists in Q as (y & IN & EQ). apply String.eqb_eq in EQ. subst y. unfold quiet_prims in IN. cbn [In] in IN.
     repeat (destruct IN as [<-|IN]; [first [discriminate LT|reflexivity]|]). destruct IN. }
-  destruct X as [X ->]. apply append_inj in X. subst f. prim_is "tlbi_vmid"%string [0]. apply (step_ret unit). eapply (prim_lock w V c0 Own); [apply after_does|apply kept_doom|intro; auto].
+  destruct X as [X ->]. apply append_inj in X. subst f. prim_is "tlbi_vmid"%string [0]. apply (step_ret unit). eapply (prim_lock w V c0 Own same); [apply after_does|apply kept_doom|intro; auto].
   intros D. split; auto. intros e X. apply Z.eqb_eq in X. rewrite X. intro Y. now apply V.
 Qed.
 
@@ -149,10 +150,10 @@ Proof.
     - left. split; auto. exact (append_inj " <" f "sysreg_read" EQ).
     - right. left. split; auto. exact (append_inj " <" f "sysreg_write" EQ). }
   destruct SM as (v & N & R). destruct X as [[-> ->]|[[-> ->]|(-> & -> & ->)]]; unfold key_of, limit in *; cbn [String.eqb Ascii.eqb Bool.eqb nth_error] in N, R.
-  - prim_is "sysreg_read"%string args. crashes args. injection N as <-. apply (step_ret Z). eapply (prim_lock w V c0 Own); [apply after_gives|now apply kept_reg_read|intro; auto].
-  - prim_is "sysreg_write"%string args. crashes args. injection N as <-. apply (step_ret unit). eapply (prim_lock w V c0 Own); [apply after_does|now apply kept_reg_write|intro; auto].
+  - prim_is "sysreg_read"%string args. crashes args. injection N as <-. apply (step_ret Z). eapply (prim_lock w V c0 Own same); [apply after_gives|now apply kept_reg_read|intro; auto].
+  - prim_is "sysreg_write"%string args. crashes args. injection N as <-. apply (step_ret unit). eapply (prim_lock w V c0 Own same); [apply after_does|now apply kept_reg_write|intro; auto].
   - prim_is "fp_load"%string args. crashes args. injection N as <-. apply (step_ret unit).
-    eapply (prim_lock w V c0 Own); [apply after_word, after_alone|apply kept_only; apply kept_load; lia|intro; auto].
+    eapply (prim_lock w V c0 Own same); [apply after_word, after_alone|apply kept_only; apply kept_load; lia|intro; auto].
 Qed.
 
 (** Globals are the same in all. *)
@@ -178,6 +179,6 @@ Theorem handler_lock : forall (P : program gvar), plain strength_p P -> forall f
   strength strength_p P f d = Some d' -> lock d d' (fun s => call P f args s).
 Proof.
   intros P PL f d d' args E.
-  exact (proj1 (lock_den Rel le Pre le_refl le_trans (Pre_le w Own) (Rel_weak w c0 Own) load store PRIM strength_p loads_lock stores_lock prims_lock small_lock zero_lock P PL) f d d' args E).
+  exact (proj1 (lock_den Rel le Pre le_refl le_trans (Pre_le w Own same) (Rel_weak w c0 Own same) load store PRIM strength_p loads_lock stores_lock prims_lock small_lock zero_lock P PL) f d d' args E).
 Qed.
 End Handler.

@@ -104,10 +104,10 @@ Qed.
 Definition one_trap (args : list Z) : M MACH (list Z) := call_body load store rest_does host_way args.
 Lemma one_trap_stays : stays_in_step one_trap.
 Proof.
-  intros w c0 O args V. exists d. unfold one_trap, rest_does.
-  pose proof (lock_den (Handler.Rel w c0 O) le (Handler.Pre w O) le_refl le_trans (Pre_le w O) (Rel_weak w c0 O) load store (prim (P := watching)) strength_p
-    (loads_lock w c0 O) (stores_lock w c0 O) (prims_lock w V c0 O) (small_lock w V c0 O) (zero_lock w V c0 O) P PL) as (L1 & L2 & L3).
-  eapply (lock_body (Handler.Rel w c0 O) le (Handler.Pre w O) le_refl le_trans (Pre_le w O) (Rel_weak w c0 O) load store (loads_lock w c0 O) (stores_lock w c0 O)
+  intros w c0 O same args V. exists d. unfold one_trap, rest_does.
+  pose proof (lock_den (Handler.Rel w c0 O same) le (Handler.Pre w O same) le_refl le_trans (Pre_le w O same) (Rel_weak w c0 O same) load store (prim (P := watching)) strength_p
+    (loads_lock w c0 O same) (stores_lock w c0 O same) (prims_lock w V c0 O same) (small_lock w V c0 O same) (zero_lock w V c0 O same) P PL) as (L1 & L2 & L3).
+  eapply (lock_body (Handler.Rel w c0 O same) le (Handler.Pre w O same) le_refl le_trans (Pre_le w O same) (Rel_weak w c0 O same) load store (loads_lock w c0 O same) (stores_lock w c0 O same)
     (den load store (prim (P := watching)) P) (strength strength_p P) L1 L2 L3); exact ST.
 Qed.
 Lemma trap_is_one : forall g c h l args, takes_host_traps g c args -> call (trap_deep.trap_deep :: P) "trap" args (Mach g (h, l)) = one_trap args (Mach g (h, l)).
@@ -115,6 +115,13 @@ Proof.
   intros g c h l args (_ & _ & H & C & kind & ->). unfold one_trap. rewrite <- (one_way_only rest_does lock_keeps c kind g (h, l) H C). reflexivity.
 Qed.
 
+Theorem host_traps_keep_step : trap_safe (trap_deep.trap_deep :: P) -> keeps_step (call (trap_deep.trap_deep :: P) "trap") takes_host_traps.
+Proof.
+  intros T same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2.
+  rewrite (trap_is_one g (me h1)) in C1, C2 by exact PA.
+  refine (one_way one_trap takes_host_traps _ one_trap_stays same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2).
+  intros b g' h args' HR PA'. destruct (trap_ends _ T b g' h args' HR PA') as (r & a' & g2' & h' & l & E & HR'). rewrite (trap_is_one g' (me h)) in E by exact PA'. eauto 8.
+Qed.
 Theorem host_traps_hide : trap_safe (trap_deep.trap_deep :: P) -> hides (call (trap_deep.trap_deep :: P) "trap") takes_host_traps.
 Proof.
   intros T a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME C1 C2 TL F1 F2.
@@ -137,6 +144,13 @@ Lemma core_plain : forallb is_plain Program.core = true /\ forallb is_plain belo
 Proof. split; vm_compute; reflexivity. Qed.
 Lemma start_in_step : strength strength_p Program.core "cpu_start" false = Some true.
 Proof. vm_compute. reflexivity. Qed.
+
+Theorem host_traps_in_step : keeps_step (call Program.core "trap") takes_host_traps.
+Proof.
+  rewrite core_is. apply (host_traps_keep_step below true (plain_if _ (proj2 core_plain)) below_locks below_in_step). rewrite <- core_is. exact Theorems.trap_is_safe.
+Qed.
+Theorem starts_in_step : keeps_step (call Program.core "cpu_start") starts_cpu.
+Proof. exact (one_way _ _ (start_ends _ Theorems.start_is_safe) (call_stays _ _ _ (plain_if _ (proj1 core_plain)) start_in_step)). Qed.
 
 (* Whatever exception it is: each of the calls, VCPU_RUN of the victim and of others too, PSCI, aborts, trapped registers. *)
 Theorem host_traps_tell_nothing : hides (call Program.core "trap") takes_host_traps.

@@ -140,7 +140,7 @@ Definition ends_from (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)
 Definition ends_related (P : program gvar) (f : string) (args_ok : list Z -> Prop) : Prop := ends_from (call P f) (fun _ _ => args_ok).
 (* And of the text. *)
 Definition stays_in_step (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)) : Prop :=
-  forall w c0 O args, vmid_of w <> 0 -> exists d, lock (Handler.Rel w c0 O) le (Handler.Pre w O) false d (m args).
+  forall w c0 O same args, vmid_of w <> 0 -> exists d, lock (Handler.Rel w c0 O same) le (Handler.Pre w O same) false d (m args).
 
 Section Call.
 Variables (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)) (pre : globals -> Z -> list Z -> Prop).
@@ -151,20 +151,22 @@ Hypothesis ST : stays_in_step m.
 Definition ends_alike (w : who) (Own : Z -> Prop) (T' Cs' : Z -> Prop) (g' : globals) (h1' h2' : Machine.hw) : Prop :=
   alike T' Cs' h1' h2' /\ (forall c, Cs' c -> root_vmid h1' c = vmid_of w) /\ (forall p, T' p -> Own p) /\
   exists a3 h3', R a3 (Mach g' h3') /\ (forall p, T' p -> ~ hosts (Aset a3) p) /\ forall p, reached h1' 0 p -> hosts (Aset a3) p.
-Lemma one_way : forall a w g h1 h2 T Cs args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> pre g (me h1) args ->
+(* [same]: the same labels in mid-handler; else those that are heard are the same. *)
+Definition keeps_step : Prop := forall same a w g h1 h2 T Cs args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> pre g (me h1) args ->
   R a (Mach g h1) -> alike T Cs h1 h2 -> (forall p, T p -> own_page a w p) -> (forall c, Cs c -> its_cpus w h1 c) ->
   m args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
   m args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
-  tell w l1 = tell w l2 -> Forall (fine w (own_page a w)) l1 -> Forall (fine w (own_page a w)) l2 ->
+  (if same : bool then during h2 = during h1 else tell w l1 = tell w l2) -> Forall (fine w (own_page a w)) l1 -> Forall (fine w (own_page a w)) l2 ->
   r2 = r1 /\ g2 = g1 /\ exists T' Cs', ends_alike w (own_page a w) T' Cs' g1 h1' h2'.
+Lemma one_way : keeps_step.
 Proof.
-  intros a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2.
+  intros same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2.
   assert (V : vmid_of w <> 0) by (unfold vmid_of; lia).
   pose proof R1 as [W O _ _ _ _ _]. destruct (phantoms a w (me h1) W O) as (X & GX & PX).
   pose proof (shadow_related a w (me h1) g h1 X R1 GX) as R3. set (h3 := h1 <| tlb := tlb h1 ++ X |>) in *.
   destruct (D a g h3 args R3 PA) as (r3 & a3 & g3 & h3' & l3 & C3 & R3').
-  destruct (ST w (me h1) (own_page a w) args V) as (d & _ & _ & L).
-  assert (I : Handler.Rel w (me h1) (own_page a w) false (Mach g (h1, [])) (Mach g (h2, [])) (Mach g (h3, []))).
+  destruct (ST w (me h1) (own_page a w) same args V) as (d & _ & _ & L).
+  assert (I : Handler.Rel w (me h1) (own_page a w) same false (Mach g (h1, [])) (Mach g (h2, [])) (Mach g (h3, []))).
   { split; [reflexivity|]. split; [reflexivity|]. split; [reflexivity|]. exists T0, Cs0. rewrite Forall_forall in GX.
     constructor.
     - exact AL.
@@ -174,10 +176,11 @@ Proof.
     - exact CO.
     - intros p Q. apply TO in Q. destruct (PX p Q) as (e & IN & M). destruct (GX e IN) as (_ & VE & _ & _ & U). right.
       exists (vmid e), (level e), (key e), (desc e). split; [congruence|]. split; [|auto]. apply av_tlb. cbn. apply in_or_app. now right.
-    - exact TO. }
+    - exact TO.
+    - intros ->. exact TL. }
   destruct (L _ _ _ _ _ _ _ _ _ I C1 C2 C3) as (ER & _ & EG & EG3 & _ & T & Cs & J).
-  { exists [], []. cbn. rewrite !app_nil_r. auto. }
-  split; [exact ER|]. split; [exact EG|]. destruct J as [AL' SH' M' CS' SE' OW']. cbn [Handler.the_hw C_store.hw C_store.glob fst] in *. subst g3.
+  { exists [], []. cbn. rewrite !app_nil_r. split; [intros ->; exact TL|auto]. }
+  split; [exact ER|]. split; [exact EG|]. destruct J as [AL' SH' M' CS' SE' OW' _]. cbn [Handler.the_hw C_store.hw C_store.glob fst] in *. subst g3.
   exists T, Cs. split; [exact AL'|]. split; [intros c Q; now apply CS'|]. split; [exact OW'|]. exists a3, h3'. split; [exact R3'|]. split.
   - intros p Q. exact (not_hosts _ _ _ _ R3' (SE' p Q)).
   - intros p RC. exact (reached_hosts _ _ _ _ R3' (shadow_reaches _ _ _ _ _ _ _ _ SH' RC)).
@@ -186,7 +189,7 @@ Qed.
 Theorem it_hides : hides m pre.
 Proof.
   intros a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME C1 C2 TL F1 F2.
-  destruct (one_way _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW PA R1 AL (fun p Q => Q) (fun c Q => Q) C1 C2 TL F1 F2) as (ER & EG & T & Cs & AL' & CS & _ & a3 & h3 & _ & TN & RH).
+  destruct (one_way false _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW PA R1 AL (fun p Q => Q) (fun c Q => Q) C1 C2 TL F1 F2) as (ER & EG & T & Cs & AL' & CS & _ & a3 & h3 & _ & TN & RH).
   split; [exact ER|]. split; [exact EG|].
   assert (AS : alike (own_page a w) (its_cpus w h2) h2 h1).
   { assert (RT : forall c, root_vmid h2 c = root_vmid h1 c).
@@ -200,7 +203,7 @@ Proof.
     - exact (eq_sym (al_me _ _ _ _ AL)).
     - exact (eq_sym (al_inputs _ _ _ _ AL)).
     - exact (eq_sym (al_taken _ _ _ _ AL)). }
-  destruct (one_way _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW ltac:(rewrite (al_me _ _ _ _ AL); exact PA) R2 AS (fun p Q => Q) (fun c Q => Q) C2 C1 (eq_sym TL) F2 F1) as (_ & _ & T2 & Cs2 & AL2 & _ & _ & a4 & h4 & _ & TN2 & RH2).
+  destruct (one_way false _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW ltac:(rewrite (al_me _ _ _ _ AL); exact PA) R2 AS (fun p Q => Q) (fun c Q => Q) C2 C1 (eq_sym TL) F2 F1) as (_ & _ & T2 & Cs2 & AL2 & _ & _ & a4 & h4 & _ & TN2 & RH2).
   constructor.
   - intros p i WI [RC|RC].
     + apply (al_mem _ _ _ _ AL'); [exact WI|]. intro Q. exact (TN p Q (RH p RC)).
@@ -213,7 +216,7 @@ Qed.
 End Call.
 
 Lemma call_stays : forall P f d, plain strength_p P -> strength strength_p P f false = Some d -> stays_in_step (call P f).
-Proof. intros P f d PL E w c0 O args V. exists d. exact (handler_lock w V c0 O P PL f false d args E). Qed.
+Proof. intros P f d PL E w c0 O same args V. exists d. exact (handler_lock w V c0 O same P PL f false d args E). Qed.
 Theorem call_tells_nothing : forall P f pre d, ends_related P f pre -> plain strength_p P -> strength strength_p P f false = Some d -> tells_nothing P f pre.
 Proof. intros P f pre d D PL E. exact (it_hides _ _ D (call_stays _ _ _ PL E)). Qed.
 
