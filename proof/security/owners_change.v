@@ -29,8 +29,9 @@ Qed.
 Lemma mild_host : forall a b, (forall q, own b q = own a q \/ own b q = Host) -> mild a b.
 Proof. intros a b H. constructor; intros q v x; destruct (H q) as [E|E]; rewrite E; auto; discriminate. Qed.
 
+Ltac refuse E C := lazymatch type of E with ?x = NIE_OK => tryif is_const x then (discriminate E || (unfold x in E; discriminate E)) else (apply Z.eqb_neq in C; now elim C) end.
 Ltac pass E := repeat match type of E with
-  | (if ?b then _ else _) = NIE_OK => let C := fresh "C" in destruct b eqn:C; [|try (vm_compute in E; discriminate E)]
+  | (if ?b then _ else _) = NIE_OK => let C := fresh "C" in destruct b eqn:C; [|try (exfalso; refuse E C)]
   end.
 Lemma donation_ok : forall a pa n, check_donation a pa n = NIE_OK -> 1 <= n /\ forall q, page_of pa <= q < page_of pa + n -> own a q = Host.
 Proof.
@@ -69,8 +70,10 @@ Qed.
 Lemma page_add_zero_mild : forall vm ipa pa n l, mild a (snd (nie.spec.call.page_add_zero.page_add_zero vm ipa pa n l a)).
 Proof.
   intros vm ipa pa n l. unfold nie.spec.call.page_add_zero.page_add_zero. cbv zeta.
-  destruct (_ =? NIE_OK) eqn:E; [|now apply mild_same]. apply Z.eqb_eq in E. unfold nie.spec.call.page_add_zero.page_add_zero_check in E. cbv zeta in E. pass E.
-  match goal with H : (check_placement _ _ _ _ _ =? _) = true |- _ => apply Z.eqb_eq, placement_ok in H as [IW D] end. apply donation_ok in D as [N D]. cbn [snd].
+  destruct (_ =? NIE_OK) eqn:E; [|now apply mild_same]. apply Z.eqb_eq in E. unfold nie.spec.call.page_add_zero.page_add_zero_check in E. cbv zeta in E. 
+  assert (F : vm_exists vm = true /\ vm_is a vm NIE_VM_BUILDING NIE_VM_ACTIVE = true /\ check_placement a vm ipa pa n = NIE_OK).
+  { pass E; (split; [reflexivity|split; [reflexivity|now apply Z.eqb_eq]]). }
+  destruct F as (VE & VI & F). apply placement_ok in F as [IW D]. apply donation_ok in D as [N D]. cbn [snd].
   eapply (new_owners _ (page_of pa) n (fun i => Data vm (page_of ipa + i))); [|lia|exact D|].
   - rewrite owners_building. unfold nie.spec.call.page_add_zero.add_zero. cbv zeta. destruct (l =? LEVEL_PAGE); [rewrite owners_each by reflexivity|]; reflexivity.
   - intros i v x I E0 V. injection E0 as <- <-. eapply window_low; eauto. eapply is_used; eauto; discriminate.
@@ -99,9 +102,6 @@ Proof.
   match goal with H : (check_donation _ _ _ =? _) = true |- _ => apply Z.eqb_eq, donation_ok in H as [N D] end. cbn [snd].
   eapply (new_owners _ (page_of pa) 1 (fun _ => Table vm l _)); [|lia|exact D|discriminate].
   match goal with |- owners (set_slot _ _ _ _ (match ?e with _ => _ end)) = _ => destruct e end; try reflexivity.
-  transitivity (owners (each 512 (mapped vm (page_of ipa / nie.spec.call.table_add.pages_below (l - 1) * 512) (fun i => ToPage (p + i)))
-    (donate vm (page_of pa) 1 (fun _ => Table vm l (page_of ipa / nie.spec.call.table_add.pages_below (l - 1))) a))); [reflexivity|].
-  rewrite owners_each by reflexivity. reflexivity.
 Qed.
 Lemma vm_create_mild : forall vm root base pages n now, mild a (snd (nie.spec.call.vm_create.vm_create vm root base pages n now a)).
 Proof.
@@ -122,8 +122,8 @@ Proof.
     by (intro; apply hand_over_at; lia).
   match goal with |- mild a ?b => assert (OB : forall q, own b q = own (hand_over vm (page_of run) 1 (fun _ => Run vm vcpu) a1) q) by (intro; reflexivity) end.
   constructor; intros q v y; rewrite OB, O2, O1.
-  - intro D. destruct ((page_of run <=? q) && _) eqn:C1; [rewrite D2 in D by lia; discriminate|].
-    destruct ((page_of ctx <=? q) && _) eqn:C2; [rewrite D1 in D by lia; discriminate|auto].
+  - intro D. destruct ((page_of run <=? q) && _) eqn:Q1; [rewrite D2 in D by lia; discriminate|].
+    destruct ((page_of ctx <=? q) && _) eqn:Q2; [rewrite D1 in D by lia; discriminate|auto].
   - intros _ D. destruct ((page_of run <=? q) && _); [discriminate|]. destruct ((page_of ctx <=? q) && _); [discriminate|auto].
 Qed.
 Lemma own_each_host : forall n f c, (forall i d q, own (f i d) q = own d q \/ own (f i d) q = Host) -> forall q, own (each n f c) q = own c q \/ own (each n f c) q = Host.
@@ -137,19 +137,25 @@ Proof. intros p d q. rewrite own_set. destruct (q =? p); auto. Qed.
 Lemma answer_owners : forall c l i b, owners (nie.spec.Registers.answer_from c i l b) = owners b.
 Proof. induction l as [|y l IH]; intros i b; cbn [nie.spec.Registers.answer_from]; auto. now rewrite IH. Qed.
 
+Lemma taken_back : forall vm first i d q, own (nie.spec.call.page_remove.take_back vm first i d) q = own d q \/ own (nie.spec.call.page_remove.take_back vm first i d) q = Host.
+Proof.
+  intros vm first i d q. assert (E : own (nie.spec.call.page_remove.take_back vm first i d) q = own (set_own (first + i) Host d) q) by reflexivity.
+  rewrite E. apply own_back.
+Qed.
 Lemma page_remove_mild : forall vm ipa n, mild a (snd (nie.spec.call.page_remove.page_remove vm ipa n a)).
 Proof.
   intros vm ipa n. unfold nie.spec.call.page_remove.page_remove. cbv zeta. destruct (_ =? NIE_OK); [|now apply mild_same]. cbn [snd].
-  apply mild_host. intro q. match goal with |- own (each n ?f ?c) q = _ \/ _ => destruct (own_each_host n f c (fun i d r => own_back _ d r) q) as [E|E]; [|auto] end.
-  left. rewrite E. unfold own. now rewrite owners_each by reflexivity.
+  apply mild_host. intro q. set (c := each n (nie.spec.call.page_remove.spend vm (page_of ipa)) a).
+  assert (EC : own c q = own a q) by (unfold own, c; now rewrite owners_each by reflexivity).
+  rewrite <- EC. apply own_each_host. apply taken_back.
 Qed.
 Lemma table_remove_mild : forall vm ipa l, mild a (snd (nie.spec.call.table_remove.table_remove vm ipa l a)).
 Proof.
   intros vm ipa l. unfold nie.spec.call.table_remove.table_remove. cbv zeta. destruct (_ =? NIE_OK); [|now apply mild_same].
-  destruct (slot_at _ _ _ _) as [| |t|t|t|t]; try now apply mild_same. cbn [snd]. apply mild_host. intro q.
-  match goal with |- own (add_granules _ _ (set_own _ _ ?c)) q = _ \/ _ => destruct (own_back t c q) as [E|E]; [|now right]; left; transitivity (own c q); [exact E|] end.
-  unfold own. match goal with |- Map.get (owners (set_slot _ _ _ _ ?c)) q = _ => change (Map.get (owners c) q = Map.get (owners a) q) end.
-  now rewrite owners_each by reflexivity.
+  destruct (slot_at _ _ _ _) as [| |t|t|t|t]; try now apply mild_same. cbn [snd].
+  match goal with |- context [each 512 ?f a] => assert (EC : owners (each 512 f a) = owners a) by (apply owners_each; reflexivity); revert EC; generalize (each 512 f a) end.
+  intros c EC. apply mild_host. intro q. match goal with |- own ?b q = _ \/ _ => assert (E : own b q = if q =? t then Host else own c q) by (exact (own_set t Host c q)) end.
+  rewrite E. destruct (q =? t); auto. left. unfold own. now rewrite EC.
 Qed.
 Lemma vcpu_destroy_mild : forall vm vcpu, mild a (snd (nie.spec.call.vcpu_destroy.vcpu_destroy vm vcpu a)).
 Proof.
@@ -161,32 +167,33 @@ Qed.
 Lemma vm_destroy_mild : forall vm, mild a (snd (nie.spec.call.vm_destroy.vm_destroy vm a)).
 Proof.
   intros vm. unfold nie.spec.call.vm_destroy.vm_destroy. cbv zeta. destruct (_ =? NIE_OK); [|now apply mild_same]. cbn [snd].
-  apply mild_host. intro q. unfold nie.spec.call.vm_destroy.clear_vm. set (c := give_back vm (root (vm_at a vm)) a).
-  set (c' := c <| slots ::= fun m => Map.set m vm (Map.const (Map.const Empty)) |>).
-  assert (E : own (set_vm vm no_vm (each NIE_MAX_CPUS (fun k => set_last vm k 0) c')) q = own c q).
-  { transitivity (own (each NIE_MAX_CPUS (fun k => set_last vm k 0) c') q); [reflexivity|]. unfold own. now rewrite owners_each by reflexivity. }
-  destruct (own_back (root (vm_at a vm)) a q) as [F|F]; [left|right]; exact (eq_trans E F).
+  unfold nie.spec.call.vm_destroy.clear_vm. set (c := give_back vm (root (vm_at a vm)) a).
+  match goal with |- context [each NIE_MAX_CPUS ?f ?d] => assert (EC : owners (each NIE_MAX_CPUS f d) = owners c) by (rewrite owners_each; reflexivity);
+    revert EC; generalize (each NIE_MAX_CPUS f d) end.
+  intros d EC. apply mild_host. intro q. assert (E : own (set_vm vm no_vm d) q = own c q) by (unfold own; now rewrite <- EC).
+  rewrite E. destruct (own_back (root (vm_at a vm)) a q) as [F|F]; [left|right]; exact F.
 Qed.
 
-Lemma called_mild : forall b, called a b -> mild a b.
+End Window.
+
+Lemma called_mild : forall a b, called a b -> wf a -> mild a b.
 Proof.
-  intros b C. destruct C; eauto using page_add_zero_mild, page_add_mild, page_shared_add_mild, table_add_mild, vm_create_mild, vcpu_create_mild,
+  intros a b C W. destruct C; eauto using page_add_zero_mild, page_add_mild, page_shared_add_mild, table_add_mild, vm_create_mild, vcpu_create_mild,
     page_remove_mild, table_remove_mild, vcpu_destroy_mild, vm_destroy_mild.
   - apply mild_same. unfold nie.spec.call.vm_stop.vm_stop. cbv zeta. repeat destruct (_ =? _); try reflexivity; now destruct (_ || _).
   - apply mild_same. unfold nie.spec.call.vm_activate.vm_activate. cbv zeta. now destruct (_ =? _).
   - apply mild_same. apply answer_owners.
 Qed.
-End Window.
 
 (** One exception. *)
 
 Lemma step_owners : forall c a b, step c a b -> owners b = owners a.
-Proof. intros c a b S. destruct S; try reflexivity. now apply ro_owners. Qed.
+Proof. intros c a b S. destruct S; try reflexivity. eapply ro_owners; eauto. Qed.
 Lemma steps_owners : forall c a b, steps c a b -> owners b = owners a.
 Proof. intros c a b S. induction S as [|a b d S _ IH]; auto. rewrite IH. now apply step_owners in S. Qed.
 Theorem did_mild : forall c a b, 0 <= c < NIE_MAX_CPUS -> sound a -> did c a b -> mild a b.
 Proof.
   intros c a b C SO [S|(a1 & b1 & RO & CA & _ & S)]; [apply mild_same; eapply steps_owners; eauto|].
-  pose proof (step_sound c a a1 C (Registers c a a1 RO) SO) as [W1 _ _]. pose proof (called_mild a1 W1 b1 CA) as [D L].
+  pose proof (step_sound c a a1 C (Registers c a a1 RO) SO) as [W1 _ _]. pose proof (called_mild a1 b1 CA W1) as [D L].
   apply steps_owners in S. constructor; intros p v x; unfold own in *; rewrite S, <- (ro_owners _ _ _ RO); auto.
 Qed.
