@@ -9,6 +9,7 @@ From nie.spec Require Import State Donation Actions.
 From nie.proof.invariant Require Import Meaning Adding.
 From nie.proof.refine Require Import Adds trap_is_safe.
 From nie.proof.invariant Require Import trap_steps trap_steps_preserve.
+From nie.proof.invariant Require configuration_kept.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
@@ -191,6 +192,22 @@ Lemma step_owners : forall c a b, step c a b -> owners b = owners a.
 Proof. intros c a b S. destruct S; try reflexivity. eapply ro_owners; eauto. Qed.
 Lemma steps_owners : forall c a b, steps c a b -> owners b = owners a.
 Proof. intros c a b S. induction S as [|a b d S _ IH]; auto. rewrite IH. now apply step_owners in S. Qed.
+
+Lemma called_cfg : forall a b, called a b -> cfg b = cfg a.
+Proof.
+  intros a b C. destruct C; auto using configuration_kept.page_remove_cfg, configuration_kept.table_remove_cfg, configuration_kept.page_add_zero_cfg,
+    configuration_kept.page_shared_add_cfg, configuration_kept.vm_stop_cfg, configuration_kept.vm_activate_cfg, configuration_kept.table_add_cfg,
+    configuration_kept.page_add_cfg, configuration_kept.vcpu_destroy_cfg, configuration_kept.vcpu_create_cfg, configuration_kept.vm_destroy_cfg, configuration_kept.vm_create_cfg.
+  apply configuration_kept.answer_cfg.
+Qed.
+Lemma steps_cfg : forall c a b, steps c a b -> cfg b = cfg a.
+Proof.
+  intros c a b S. induction S as [|a b d S _ IH]; auto. rewrite IH. clear IH. destruct S; try reflexivity. eapply ro_cfg; eauto.
+Qed.
+Theorem did_cfg : forall c a b, did c a b -> cfg b = cfg a.
+Proof.
+  intros c a b [S|(a1 & b1 & RO & CA & _ & S)]; [eapply steps_cfg; eauto|]. rewrite (steps_cfg _ _ _ S), (called_cfg _ _ CA). apply (ro_cfg _ _ _ RO).
+Qed.
 Theorem did_mild : forall c a b, 0 <= c < NIE_MAX_CPUS -> sound a -> did c a b -> mild a b.
 Proof.
   intros c a b C SO [S|(a1 & b1 & RO & CA & _ & S)]; [apply mild_same; eapply steps_owners; eauto|].

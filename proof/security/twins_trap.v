@@ -31,3 +31,35 @@ Proof.
   rewrite <- (g_base _ _ A) in E. rewrite <- (g_base _ _ B), E in F.
   destruct (own a p), (own b p); cbn [owner_words] in F; try discriminate F; try reflexivity; injection F as -> ->; subst; reflexivity.
 Qed.
+
+Section Owners.
+Variables (w : who) (a : state).
+Hypothesis VW : 0 <= vm w.
+Hypothesis SO : trap_steps_preserve.sound a.
+
+Lemma low_own : forall p, windowed a -> low w a p -> own_page a w p.
+Proof.
+  intros p WI (l & k & d & A & M & U). destruct (Aset_maps a (so_wf _ SO) _ _ _ _ _ A M) as [(E & _)|(i & E & I & R & O)]; [unfold vmid_of in E; lia|].
+  unfold vmid_of in E. assert (i = vm w) as -> by lia. destruct O as [(x & O)|(L & _ & K)]; [|elim U; split; assumption].
+  split; [exact R|]. exists x. split; [exact O|]. eapply WI; eauto.
+Qed.
+Lemma own_low : forall p, own_page a w p -> low w a p.
+Proof.
+  intros p O. destruct (phantom_for a w 0 (so_wf _ SO) (so_onto _ SO) p O) as (e & (_ & V & _ & A & U) & M).
+  exists (level e), (key e), (desc e). rewrite <- V. auto.
+Qed.
+End Owners.
+
+(** Who runs where, by VTTBR_EL2. *)
+
+Lemma root_is : forall a s c, good a s -> root_vmid (hw s) c =
+  if (0 <=? c) && (c <? NIE_MAX_CPUS) && negb (cpu_vm (cpu_at a c) =? CPU_HOST) then cpu_vm (cpu_at a c) + 1 else 0.
+Proof.
+  intros a s c G. pose proof (so_wf _ (go_sound _ _ G)) as W. unfold root_vmid. rewrite (go_vttbr _ _ G). unfold vttbr_of.
+  destruct ((0 <=? c) && (c <? NIE_MAX_CPUS) && negb (cpu_vm (cpu_at a c) =? CPU_HOST)) eqn:D.
+  - destruct (u_runs _ (wf_u _ W) c ltac:(lia) ltac:(lia)) as (I & IV & RU & _).
+    destruct (u_some _ (wf_u _ W) _ _ I IV ltac:(rewrite RU; discriminate)) as (F & _).
+    destruct (wf_root _ W _ I F) as [R _]. apply (ram_small a W) in R. lia.
+  - pose proof (c_tables _ (wf_c _ W)) as X. pose proof (c_ram _ (wf_c _ W)). pose proof (c_engine _ (wf_c _ W)). unfold level3_first in X.
+    pose proof (gibs_small a W). pose proof (c_dev _ (wf_c _ W)). lia.
+Qed.
