@@ -91,6 +91,8 @@ Print Assumptions calls_tell_nothing.page_add_tells_nothing.
 From nie.proof.security Require host_traps_tell_nothing.
 Print Assumptions host_traps_tell_nothing.host_traps_tell_nothing.
 Print Assumptions host_traps_tell_nothing.starts_tell_nothing.
+From nie.proof.security Require confidential_while_it_runs.
+Print Assumptions confidential_while_it_runs.confidential_while_it_runs.
 From nie.proof.security Require tells_nothing_witness.
 Print Assumptions tells_nothing_witness.they_are_alike.
 Print Assumptions tells_nothing_witness.no_scrub_tells.
