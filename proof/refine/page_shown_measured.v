@@ -14,7 +14,7 @@ Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.stat
   nie.generated.state.stage2 nie.generated.state.checks nie.generated.state.pages nie.generated.state.measure nie.generated.call.page_add.
 From nie.spec Require Import Core Step.
 From nie.proof.security Require Import Watched.
-From nie.proof.refine Require Import page_shown_log page_shown_text page_shown_moment page_shown_map page_shown_zero.
+From nie.proof.refine Require Import page_shown_log page_shown_text page_shown_moment page_shown_before page_shown_map page_shown_zero.
 From nie.proof.refine Require Export page_add_refines.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
@@ -100,7 +100,7 @@ Qed.
 Theorem measured_shown : exists content g' h' before after,
   @call_page_add _ watching vm ipa pa count (Mach gl (h, [])) = Some (NIE_OK, Mach g' (h', before ++ after)) /\
   R (snd (spec_page_add vm ipa pa count content a)) (Mach g' h') /\
-  forall i, 0 <= i < count -> shows a vm (p + i) (content i) (after ++ [(h', None)]).
+  forall i, 0 <= i < count -> shows a vm (p + i) (content i) before (after ++ [(h', None)]).
 Proof.
   destruct add_checked as (BU & V & PL). assert (ST : vm_state (vm_at a vm) <> NIE_VM_FREE) by (rewrite BU; discriminate).
   destruct (run_of_wp _ _ _ _ _ (page_add_refines a (Mach gl h) vm ipa pa count HR HV HI HP HC)) as (r & s' & U & content & Er & R' & _ & _ & RT).
@@ -113,10 +113,11 @@ Proof.
     assert (K : wp (page_add_check vm ipa pa count) (fun _ s => exists h0, s = Mach gl h0) (Mach gl h)) by (eapply page_add_check_wp; eauto).
     unfold wp in K. now rewrite E0 in K. }
   destruct S0 as (h0 & ->). destruct s1 as [gl1 h1].
-  destruct HR as [W O G _ RAM _ REGS _]. cbn [C_store.glob C_store.hw] in *.
+  destruct HR as [W O G (m0 & X0 & TA0) RAM _ REGS _]. cbn [C_store.glob C_store.hw] in *.
   destruct (placement_ok a vm ipa pa count W ltac:(lia) ltac:(lia) PL) as (F1 & F2 & F3 & F4 & F5 & F6 & F7).
   assert (C : 1 <= count /\ p mod 512 + count <= 512) by lia.
   assert (VB : 0 <= vm < 64) by (unfold NIE_MAX_VMS in V; lia).
+  pose proof (Adding.kept_is a p count W C F7) as B0.
   (* The unwatched run, after [donate]. *)
   unfold call_page_add in U. rewrite (bind_known _ _ _ _ _ _ _ _ E0) in U. cbv beta in U. change (negb (NIE_OK =? NIE_OK)) with false in U. cbv iota in U.
   rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl) in U. rewrite (wrap32 vm) in U by lia.
@@ -126,17 +127,21 @@ Proof.
   rewrite (bind_known _ _ _ _ _ _ _ _ E1) in U.
   (* The watched one, up to there. *)
   unfold call_page_add.
-  destruct (goes none all (vttbr h) _ (Mach gl (h, [])) _ _ _ _ (q_add_check none all (vttbr h) vm ipa pa count _) E0) as (w0 & A0 & D0 & _).
+  destruct (goes none (either a k) (vttbr h) _ (Mach gl (h, [])) _ _ _ _ (q_add_check none (either a k) (vttbr h) vm ipa pa count _) E0) as (w0 & A0 & D0 & L0).
   rewrite (bind_known _ _ _ _ _ _ _ _ A0). change (negb (NIE_OK =? NIE_OK)) with false. cbv iota.
   rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl). rewrite (wrap32 vm) by lia.
   assert (K0 : forall y w, drop w = Mach gl h0 -> @page_of _ y (drop w) = Some (y / 4096, Mach gl h0)) by (intros y w ->; apply page_of_run).
-  destruct (goes none all (vttbr h) _ w0 _ _ _ _ (q_page_of none all (vttbr h) pa _) (K0 pa w0 D0)) as (w1 & A1 & D1 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A1).
-  destruct (goes none all (vttbr h) _ w1 _ _ _ _ (q_page_of none all (vttbr h) ipa _) (K0 ipa w1 D1)) as (w2 & A2 & D2 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A2).
+  destruct (goes none (either a k) (vttbr h) _ w0 _ _ _ _ (q_page_of none (either a k) (vttbr h) pa _) (K0 pa w0 D0)) as (w1 & A1 & D1 & L1). rewrite (bind_known _ _ _ _ _ _ _ _ A1).
+  destruct (goes none (either a k) (vttbr h) _ w1 _ _ _ _ (q_page_of none (either a k) (vttbr h) ipa _) (K0 ipa w1 D1)) as (w2 & A2 & D2 & L2). rewrite (bind_known _ _ _ _ _ _ _ _ A2).
   change (pa / 4096) with p. change (ipa / 4096) with x.
   replace (wrap U8 vm) with vm by (unfold wrap; cbn [width]; lia). rewrite (wrap32 x) by lia.
-  rewrite <- D2 in E1.
-  destruct (goes none all (vttbr h) _ w2 _ _ _ _ (run_donate all (vttbr h) _ vm p count GRANULE_DATA vm 0 0 x (fun s' => hide_all (vttbr h) s' p count)) E1) as ([gl4 [h4 before]] & A3 & D3 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
+  destruct w2 as [gw [hw2 gs]]. injection D2 as -> ->.
+  destruct (goes none (either a k) (vttbr h) _ _ _ _ _ _ (either_donates a k h p count B0 m T1 gl h0 gs vm x G V ltac:(lia)) E1) as ([gl4 [h4 before]] & A3 & D3 & L3). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
   injection D3 as -> ->.
+  assert (NB : forall n q, In n before -> given p count q -> ~ reached (fst n) (vm + 1) q).
+  { intros n q I Gq. destruct (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ L0 L1) L2) L3) as (l0 & EQ & FB & _).
+    cbn [C_store.hw fst snd app] in EQ, FB. subst l0. destruct (FB (either_bounded a k h p count B0 m0 TA0 h X0)) as [_ FA]. rewrite Forall_forall in FA.
+    intro RE. exact (no_vm_reaches a k p count B0 _ _ vm q (FA n I) Gq RE (proj1 V)). }
   destruct (R_hw _ _ R') as (mf & XF & TF). pose proof (R_wf _ _ R') as WZ. pose proof (add_adds content) as AD.
   set (z := snd (spec_page_add vm ipa pa count content a)) in *.
   assert (P0 : 0 < p /\ p + count <= 2 ^ 27 + 1).
@@ -176,9 +181,10 @@ Proof.
   destruct s' as [gl9 h9]. injection D8 as -> ->. subst l8. exists content, gl9, h9, before, after. split; [exact A8|]. split; [exact R'|].
   destruct S8 as [B8 S8]. intros i I. destruct (PC i I) as [P1 C1].
   destruct (ad_own _ _ _ _ _ _ _ _ _ AD (p + i)) as (RQ & y & OQ); [unfold given; lia|].
-  eapply (shown a z h vm (p + i) y (content i) h1); eauto; [lia|apply (r_vttbr _ _ REGS)| | |].
+  eapply (shown a z h vm (p + i) y (content i) h1); eauto; [lia|apply (r_vttbr _ _ REGS)| | | |].
   - eapply linked_bounded; [exact (ad_linked _ _ _ _ _ _ _ _ _ AD)|exact (ad_was _ _ _ _ _ _ _ _ _ AD)|exact (ad_is _ _ _ _ _ _ _ _ _ AD)|exact X1].
   - intros w J. symmetry. now apply C1.
   - apply S8. unfold given. lia.
+  - intros n J. apply (NB n); auto. unfold given. lia.
 Qed.
 End Measured.

@@ -61,7 +61,7 @@ Proof.
 Qed.
 
 Section Shown.
-Variables (a z : state) (h0 : Machine.hw) (vm q y : Z) (c : Z -> Z) (h2 h8 : Machine.hw) (after : log).
+Variables (a z : state) (h0 : Machine.hw) (vm q y : Z) (c : Z -> Z) (h2 h8 : Machine.hw) (before after : log).
 Hypothesis W : wf a.
 Hypothesis V : 0 <= vm.
 Hypothesis WZ : wf z.
@@ -74,12 +74,14 @@ Hypothesis C2 : holds q c h2.
 Hypothesis B : bounded (Aset z) (vttbr h0) h2 -> bounded (Aset z) (vttbr h0) h8 /\ Forall (fun n => bounded (Aset z) (vttbr h0) (fst n)) after.
 Hypothesis F : (private q h2 -> starts_private q (after ++ [(h8, None)])) /\ forall c, holds q c h2 -> first_shows q c (after ++ [(h8, None)]).
 
-Theorem shown : shows a vm q c (after ++ [(h8, None)]).
+Hypothesis NB : forall n, In n before -> ~ reached (fst n) (vm + 1) q.
+
+Theorem shown : shows a vm q c before (after ++ [(h8, None)]).
 Proof.
   destruct F as [F1 F2]. destruct (B B2) as [B8 BA]. rewrite Forall_forall in BA.
   assert (BN : forall n, In n (after ++ [(h8, None)]) -> bounded (Aset z) (vttbr h0) (fst n)).
   { intros n I. apply in_app_or in I as [I|[<-|[]]]; auto. }
-  split; [auto|]. split; [auto|]. split; [intros n v I R; exact (data_reached _ _ _ _ _ _ _ WZ (BN n I) RQ O R)|].
+  split; [exact NB|]. split; [auto|]. split; [auto|]. split; [intros n v I R; exact (data_reached _ _ _ _ _ _ _ WZ (BN n I) RQ O R)|].
   intros NR n I. assert (NU : forall x, In x (after ++ [(h8, None)]) -> ~ in_use q (fst x)).
   { intros x J (d & R). pose proof (BN x J) as BX. pose proof (data_reached _ _ _ _ _ _ _ WZ BX RQ O R) as E.
     unfold root_vmid in E. rewrite (b_vttbr _ _ _ BX), REG in E. apply vmid_of_cpu in E as [K E]; auto. now apply (NR d). }

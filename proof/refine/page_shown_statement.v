@@ -22,13 +22,14 @@ Definition first_shows (p : Z) (c : Z -> Z) (g : log) : Prop := forall past m re
 (* Nobody reaches it in the first state. *)
 Definition starts_private (p : Z) (g : log) : Prop := exists m rest, g = m :: rest /\ private p (fst m).
 
-(* VM [vm] gets page p in the course of a run that started in state a. In the run's states from some moment on: nobody reaches the
-   page at first, afterwards the VM alone; the page holds [c] until a CPU can use it, that state included; and to the end, if the VM
-   ran nowhere when the run began. *)
-Definition shows (a : state) (vm p : Z) (c : Z -> Z) (seen : log) : Prop :=
-  starts_private p seen /\ first_shows p c seen /\
-  (forall n v, In n seen -> reached (fst n) v p -> v = vm + 1) /\
-  ((forall k, 0 <= k < NIE_MAX_CPUS -> cpu_vm (cpu_at a k) <> vm) -> forall n, In n seen -> holds p c (fst n)).
+(* VM [vm] gets page p in the course of a run that started in state a. [before] some moment of it the VM does not reach the page. In
+   the states [after] it nobody does at first, and then the VM alone; the page holds [c] until a CPU can use it, that state included;
+   and to the end, if the VM ran nowhere when the run began. *)
+Definition shows (a : state) (vm p : Z) (c : Z -> Z) (before after : log) : Prop :=
+  (forall n, In n before -> ~ reached (fst n) (vm + 1) p) /\
+  starts_private p after /\ first_shows p c after /\
+  (forall n v, In n after -> reached (fst n) v p -> v = vm + 1) /\
+  ((forall k, 0 <= k < NIE_MAX_CPUS -> cpu_vm (cpu_at a k) <> vm) -> forall n, In n after -> holds p c (fst n)).
 
 (* PAGE_ADD_ZERO that answers NIE_OK: nobody sees anything but zeros in the pages, from a moment of the run on at which nobody
    reaches them. LESS: it ends with the call. Of a VM that runs later it does not say that the pages are still so when it is entered. *)
@@ -38,7 +39,7 @@ Definition page_add_zero_shows (P : program gvar) : Prop := forall a gl h vm ipa
   exists gl' h' before after,
     call P "call_page_add_zero" [vm; ipa; pa; count; level] (Mach gl (h, [])) = Some ([NIE_OK], Mach gl' (h', before ++ after)) /\
     R (snd (page_add_zero.page_add_zero vm ipa pa count level a)) (Mach gl' h') /\
-    forall i, 0 <= i < count -> shows a vm (page_of pa + i) (fun _ => 0) (after ++ [(h', None)]).
+    forall i, 0 <= i < count -> shows a vm (page_of pa + i) (fun _ => 0) before (after ++ [(h', None)]).
 
 (* PAGE_ADD: the same of [content], which is what goes into the VM's measurement. *)
 Definition page_add_shows (P : program gvar) : Prop := forall a gl h vm ipa pa count,
@@ -47,4 +48,4 @@ Definition page_add_shows (P : program gvar) : Prop := forall a gl h vm ipa pa c
   exists content gl' h' before after,
     call P "call_page_add" [vm; ipa; pa; count] (Mach gl (h, [])) = Some ([NIE_OK], Mach gl' (h', before ++ after)) /\
     R (snd (page_add.page_add vm ipa pa count content a)) (Mach gl' h') /\
-    forall i, 0 <= i < count -> shows a vm (page_of pa + i) (content i) (after ++ [(h', None)]).
+    forall i, 0 <= i < count -> shows a vm (page_of pa + i) (content i) before (after ++ [(h', None)]).

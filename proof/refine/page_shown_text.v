@@ -132,12 +132,4 @@ Proof.
   assert (x5 = Z.land (wrap U32 (p / 512)) 511) as -> by (unfold level2_index, ret in E5; injection E5; auto).
   apply run_bind; [apply q_address_of|]. intros x6 s6 E6. apply q_bind; [|intro; quiet]. apply q_page_write; [apply not_none|]. eauto.
 Qed.
-
-Lemma run_donate : forall s v p c st w l z k, (forall s', runs none U T s' (@host_hide _ watching p c) (@host_hide _ Core.machine p c)) ->
-  runs none U T s (@donate _ watching v p c st w l z k) (@donate _ Core.machine v p c st w l z k).
-Proof.
-  intros s v p c st w l z k H. match goal with |- runs _ _ _ _ ?m1 ?m2 => assert (K : quiet none U T m1 m2); [|apply K] end.
-  unfold donate. apply q_bind; [quiet|intro]. apply q_bind; [quiet|intro]. apply q_bind; [quiet|intro].
-  destruct (_ && _); [|quiet]. apply q_bind; [intro s'; apply H|intro; quiet].
-Qed.
 End Host.

@@ -13,7 +13,7 @@ Require Import nie.generated.stage2_h nie.generated.granule_h nie.generated.stat
   nie.generated.state.stage2 nie.generated.state.checks nie.generated.state.pages nie.generated.state.measure nie.generated.call.page_add_zero.
 From nie.spec Require Import Core Step.
 From nie.proof.security Require Import Watched.
-From nie.proof.refine Require Import page_shown_log page_shown_text page_shown_moment page_shown_map.
+From nie.proof.refine Require Import page_shown_log page_shown_text page_shown_moment page_shown_before page_shown_map.
 From nie.proof.refine Require Export page_add_zero_refines.
 Import ListNotations.
 Open Scope Z_scope.
@@ -91,10 +91,6 @@ Proof.
   split; [eapply world_private; eauto|]. intros w I. exact (w_mem _ _ _ _ _ _ Y q w I NT).
 Qed.
 End Taken.
-
-Definition all : aset := fun _ _ _ _ => True.
-Lemma hide_all : forall T s p c, runs none all T s (@host_hide _ watching p c) (@host_hide _ Core.machine p c).
-Proof. intros. apply run_hide. intros. repeat intro. exact I. Qed.
 
 Section Zero.
 Variables (a : state) (gl : globals) (h : Machine.hw) (vm ipa pa count level : Z).
@@ -176,19 +172,20 @@ Qed.
 Theorem zero_shown : exists g' h' before after,
   @call_page_add_zero _ watching vm ipa pa count level (Mach gl (h, [])) = Some (NIE_OK, Mach g' (h', before ++ after)) /\
   R (snd (spec_page_add_zero vm ipa pa count level a)) (Mach g' h') /\
-  forall q, given p count q -> shows a vm q (fun _ => 0) (after ++ [(h', None)]).
+  forall q, given p count q -> shows a vm q (fun _ => 0) before (after ++ [(h', None)]).
 Proof.
   pose proof zero_adds as AD. destruct zero_checked as (ST & V & PL). destruct zero_there as (h0 & gl1 & h1 & gl2 & h2 & E0 & E1 & E2 & G2 & m & X2 & T2 & Z2).
   assert (HS : spec_page_add_zero vm ipa pa count level a = (NIE_OK, snd (spec_page_add_zero vm ipa pa count level a))).
   { unfold nie.spec.call.page_add_zero.page_add_zero. cbn zeta. rewrite E. reflexivity. }
   destruct (run_of_wp _ _ _ _ _ (page_add_zero_refines a (Mach gl h) vm ipa pa count level HR HV HI HP HC HL)) as (r & s' & U & Er & R' & _).
   rewrite HS in Er. cbn [fst] in Er. subst r.
-  destruct HR as [W O G _ RAM _ REGS _]. cbn [C_store.glob C_store.hw] in *.
+  destruct HR as [W O G (m0 & X0 & TA0) RAM _ REGS _]. cbn [C_store.glob C_store.hw] in *.
   destruct (placement_ok a vm ipa pa count W ltac:(lia) ltac:(lia) PL) as (F1 & F2 & F3 & F4 & F5 & F6 & F7).
   assert (C : 1 <= count /\ p mod 512 + count <= 512) by lia.
   assert (VB : 0 <= vm < 64) by (unfold NIE_MAX_VMS in V; lia).
   assert (P0 : 0 < p /\ p + count <= 2 ^ 27 + 1).
   { pose proof (c_ram _ (wf_c _ W)). destruct (F7 0) as [R0 _]; [lia|]. destruct (F7 (count - 1)) as [R1 _]; [lia|]. unfold in_ram in *. lia. }
+  pose proof (Adding.kept_is a p count W C F7) as B0.
   (* The unwatched run, after the scrub. *)
   unfold call_page_add_zero in U. rewrite (bind_known _ _ _ _ _ _ _ _ E0) in U. cbv beta in U. change (negb (NIE_OK =? NIE_OK)) with false in U. cbv iota in U.
   rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl) in U. rewrite (wrap32 vm) in U by lia.
@@ -198,19 +195,23 @@ Proof.
   rewrite (bind_known _ _ _ _ _ _ _ _ E1), (bind_known _ _ _ _ _ _ _ _ E2) in U.
   (* The watched one, up to there. *)
   unfold call_page_add_zero.
-  destruct (goes none all (vttbr h) _ (Mach gl (h, [])) _ _ _ _ (q_zero_check none all (vttbr h) vm ipa pa count level _) E0) as (w0 & A0 & D0 & _).
+  destruct (goes none (either a k) (vttbr h) _ (Mach gl (h, [])) _ _ _ _ (q_zero_check none (either a k) (vttbr h) vm ipa pa count level _) E0) as (w0 & A0 & D0 & L0).
   rewrite (bind_known _ _ _ _ _ _ _ _ A0). change (negb (NIE_OK =? NIE_OK)) with false. cbv iota.
   rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl). rewrite (wrap32 vm) by lia.
   assert (K0 : forall y w, drop w = Mach gl h0 -> @page_of _ y (drop w) = Some (y / 4096, Mach gl h0)) by (intros y w ->; apply page_of_run).
-  destruct (goes none all (vttbr h) _ w0 _ _ _ _ (q_page_of none all (vttbr h) pa _) (K0 pa w0 D0)) as (w1 & A1 & D1 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A1).
-  destruct (goes none all (vttbr h) _ w1 _ _ _ _ (q_page_of none all (vttbr h) ipa _) (K0 ipa w1 D1)) as (w2 & A2 & D2 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A2).
+  destruct (goes none (either a k) (vttbr h) _ w0 _ _ _ _ (q_page_of none (either a k) (vttbr h) pa _) (K0 pa w0 D0)) as (w1 & A1 & D1 & L1). rewrite (bind_known _ _ _ _ _ _ _ _ A1).
+  destruct (goes none (either a k) (vttbr h) _ w1 _ _ _ _ (q_page_of none (either a k) (vttbr h) ipa _) (K0 ipa w1 D1)) as (w2 & A2 & D2 & L2). rewrite (bind_known _ _ _ _ _ _ _ _ A2).
   change (pa / 4096) with p. change (ipa / 4096) with x.
   replace (wrap U8 vm) with vm by (unfold wrap; cbn [width]; lia). rewrite (wrap32 x) by lia.
-  rewrite <- D2 in E1.
-  destruct (goes none all (vttbr h) _ w2 _ _ _ _ (run_donate all (vttbr h) _ vm p count GRANULE_DATA vm 0 0 x (fun s' => hide_all (vttbr h) s' p count)) E1) as (w3 & A3 & D3 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
+  destruct w2 as [gw [hw2 gs]]. injection D2 as -> ->.
+  destruct (goes none (either a k) (vttbr h) _ _ _ _ _ _ (either_donates a k h p count B0 m T2 gl h0 gs vm x G V ltac:(lia)) E1) as (w3 & A3 & D3 & L3). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
   rewrite <- D3 in E2.
-  destruct (goes none all (vttbr h) _ w3 _ _ _ _ (q_scrub all (vttbr h) p count _) E2) as ([gl4 [h4 before]] & A4 & D4 & _). rewrite (bind_known _ _ _ _ _ _ _ _ A4).
+  destruct (goes none (either a k) (vttbr h) _ w3 _ _ _ _ (q_scrub (either a k) (vttbr h) p count _) E2) as ([gl4 [h4 before]] & A4 & D4 & L4). rewrite (bind_known _ _ _ _ _ _ _ _ A4).
   injection D4 as -> ->.
+  assert (NB : forall n q, In n before -> given p count q -> ~ reached (fst n) (vm + 1) q).
+  { intros n q I Gq. destruct (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ L0 L1) L2) L3) L4) as (l0 & EQ & FB & _).
+    cbn [C_store.hw fst snd app] in EQ, FB. subst l0. destruct (FB (either_bounded a k h p count B0 m0 TA0 h X0)) as [_ FA]. rewrite Forall_forall in FA.
+    intro RE. exact (no_vm_reaches a k p count B0 _ _ vm q (FA n I) Gq RE (proj1 V)). }
   destruct (R_hw _ _ R') as (mf & XF & TF). pose proof (R_wf _ _ R') as WZ. cbv zeta in AD. set (z := snd (spec_page_add_zero vm ipa pa count level a)) in *.
   match goal with |- exists g' h' before after, ?m1 _ = _ /\ _ => match type of U with ?m2 _ = _ =>
     assert (RUN : runs (given p count) (Aset z) (vttbr h) (Mach gl2 (h2, before)) m1 m2) end end.

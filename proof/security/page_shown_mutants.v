@@ -66,7 +66,7 @@ Proof.
   destruct (H w_a w_gl (w_written []) 0 (2 * 4096) (1030 * 4096) 1 3 (written_related [])) as (gl & h & before & after & E & _ & S);
     try (unfold u64; lia); [exact it_is_added|].
   unfold keeps_7, args in K. rewrite E in K. rewrite <- app_assoc, forallb_app in K. apply andb_prop in K as [_ K].
-  destruct (S 0 ltac:(lia)) as ((m & rest & M & _) & F & _). change (State.page_of (1030 * 4096) + 0) with 1030 in F.
+  destruct (S 0 ltac:(lia)) as (_ & (m & rest & M & _) & F & _). change (State.page_of (1030 * 4096) + 0) with 1030 in F.
   pose proof (F [] m rest M (fun _ X => match X with end) 0 eq_refl) as Z0.
   rewrite M in K. cbn [forallb] in K. apply andb_prop in K as [K _]. change (1030 * 512 + 0) with (1030 * 512) in Z0. rewrite Z0 in K. discriminate.
 Qed.
