@@ -170,9 +170,10 @@ Definition page_zero (p : Z) : M hw unit :=
   word_of p 0 (alone p (fun h => (tt, scrub p (zero_words 512 (p * 512) h)))).
 Definition page_clean (p : Z) : M hw unit := word_of p 0 (does complete).          (* ends in DSB SY *)
 
-(* Pages that the host can write: any value at each read. *)
+(* Pages that the host can write: any value at each read. The obligation: a VM has not had it to itself since it was scrubbed. *)
+Definition told_word (p i v : Z) (h : hw) : hw := store_word (p * 512 + i) v (oblige (fun h => ~ secret h p) h).
 Definition host_read (p i : Z) : M hw Z := word_of p i input.
-Definition host_write (p i v : Z) : M hw unit := word_of p i (does (store_word (p * 512 + i) v)).
+Definition host_write (p i v : Z) : M hw unit := word_of p i (does (told_word p i v)).
 
 Definition dsb_ish : M hw unit := does complete.
 Definition isb : M hw unit := does (fun h => h).
@@ -185,7 +186,7 @@ Definition engine_unlock : M hw unit := does (fun h => h).
 Definition sysreg_read (r : Z) : M hw Z := gives (fun h => Map.get (reg h) (me h * 128 + r)).
 Definition sysreg_write (r v : Z) : M hw unit := does (fun h => h <| reg ::= fun m => Map.set m (me h * 128 + r) v |>).
 Definition fp_save (p i : Z) : M hw unit :=
-  word_of p i (alone p (fun h => (tt, save_words 66 (p * 512 + i) (me h * 128) h))).
+  word_of p (i + 65) (word_of p i (alone p (fun h => (tt, save_words 66 (p * 512 + i) (me h * 128) h)))).
 Definition fp_load (p i : Z) : M hw unit :=
-  word_of p i (alone p (fun h => (tt, load_words 66 (p * 512 + i) (me h * 128) h))).
+  word_of p (i + 65) (word_of p i (alone p (fun h => (tt, load_words 66 (p * 512 + i) (me h * 128) h)))).
 Definition fp_zero : M hw unit := does (fun h => zero_fp 66 (me h * 128) h).

@@ -109,6 +109,8 @@ Print Assumptions core_is_correct.core_is_correct.
 Print Assumptions core_is_correct.a_machine_boots.
 From nie.proof.security Require vectors_are_correct.
 Print Assumptions vectors_are_correct.vectors_are_correct.
+From nie.proof.security Require core_keeps_to_itself.
+Print Assumptions core_keeps_to_itself.core_keeps_to_itself.
 From nie.proof.security Require leak_exit.
 Print Assumptions leak_exit.register_leaks.
 Print Assumptions leak_exit.syndrome_leaks.

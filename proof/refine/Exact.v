@@ -152,6 +152,11 @@ Proof.
   intros X p i M Q P I H. unfold wp, word_of in *. replace (Machine.in_ram h p) with true by (unfold Machine.in_ram in *; now rewrite (lv_ram _ _ _ _ _ _ _ _ _ L)).
   rewrite I. exact H.
 Qed.
+Lemma x_inner : forall X p i (M : M Machine.hw X) (Q : POST X), Machine.in_ram h0 p = true -> is_word i = true ->
+  wp (on_hw M) Q (Mach gl h) -> wp (on_hw (word_of p i M)) Q (Mach gl h).
+Proof.
+  intros X p i M Q P I H. apply wp_hw. apply x_word; auto. unfold wp, on_hw in H |- *. cbn [C_store.hw C_store.glob] in H. destruct (M h) as [[x h']|]; exact H.
+Qed.
 Lemma x_alone : forall X p i (F : Machine.hw -> X * Machine.hw) (Q : POST X), Machine.in_ram h0 p = true -> is_word i = true -> ~ touch A p ->
   (forall h', LIVE h' -> Q (fst (F h')) (Mach gl (snd (F h')))) -> wp (on_hw (word_of p i (alone p F))) Q (Mach gl h).
 Proof.
@@ -231,6 +236,7 @@ Lemma x_fp_load : forall h0 c A m V rg f n h gl p i (Q : unit -> mach globals Ma
   (forall h', live h0 c A m V rg (Switch.fill 66 0 (fun j => m (p * 512 + (i + j))) (Map.const 0)) n h' -> Q tt (Mach gl h')) -> wp (fp_load p i) Q (Mach gl h).
 Proof.
   intros h0 c A m V rg f n h gl p i Q L P I N H. change (wp (on_hw (Machine.fp_load p i)) Q (Mach gl h)). unfold Machine.fp_load.
+  eapply x_inner; [exact L|exact P|unfold is_word; lia|].
   eapply x_alone; [exact L|exact P|unfold is_word; lia|exact N|]. intros h' L'. cbv beta. cbn [fst snd]. apply H.
   destruct (load_words_is 66 (p * 512 + i) (me h' * 128) h') as (g & -> & G). change (Z.of_nat 66) with 66 in G. destruct L'. rewrite lv_me0 in G. constructor; auto.
   - eapply settled_same; eauto. constructor; auto.

@@ -137,12 +137,12 @@ Qed.
 
 Lemma in_ram_hw : forall p, State.in_ram a p = true -> Machine.in_ram (hw s) p = true.
 Proof. intros p P. unfold Machine.in_ram. rewrite (mi_ram _ _ _ _ MI). exact P. Qed.
-Lemma run_touched : forall p v i, State.in_ram a p = true -> own a p = Run v i -> touch (Aset a) p.
+Lemma run_hosted : forall p v i, State.in_ram a p = true -> own a p = Run v i -> hosts (Aset a) p.
 Proof.
   intros p v i P O. destruct (access_hosts a p) as (l & k & d & H & T).
   - apply MI.
   - unfold State.host_may_access. now rewrite P, O.
-  - exists 0, l, k, d. auto.
+  - exists l, k, d. auto.
 Qed.
 Lemma context_untouched : forall p v i, State.in_ram a p = true -> own a p = Vcpu v i -> ~ touch (Aset a) p.
 Proof. intros p v i P O. apply untouched; auto; [apply MI|]. now rewrite O. Qed.

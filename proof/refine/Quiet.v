@@ -279,9 +279,15 @@ Qed.
 
 Lemma k_page_read : forall p i, Machine.in_ram hw0 p = true -> is_word i = true -> ~ touch A p -> keeps (page_read p i) any.
 Proof. intros p i R I N. apply k_alone; auto. intros m h F W. cbn. split; eauto. split; [apply steady_refl|exact Logic.I]. Qed.
-Lemma k_fp_load : forall p i, Machine.in_ram hw0 p = true -> is_word i = true -> ~ touch A p -> keeps (fp_load p i) any.
+(* A check that is met. *)
+Lemma k_inner : forall X p i (M : M Machine.hw X) Q, Machine.in_ram hw0 p = true -> is_word i = true -> keeps (on_hw M) Q -> keeps (on_hw (word_of p i M)) Q.
 Proof.
-  intros p i R I N. apply k_alone; auto. intros m h F W. cbn [fst snd].
+  intros X p i M Q R I K s J. specialize (K s J). unfold wp, on_hw, word_of in *.
+  destruct J as (_ & T & _). replace (Machine.in_ram (hw s) p) with true by (unfold Machine.in_ram in *; now rewrite (s_ram _ _ T)). rewrite I. exact K.
+Qed.
+Lemma k_fp_load : forall p i, Machine.in_ram hw0 p = true -> 0 <= i <= 446 -> ~ touch A p -> keeps (fp_load p i) any.
+Proof.
+  intros p i R I N. apply k_inner; [exact R|unfold is_word; lia|]. apply k_alone; auto; [unfold is_word; lia|]. intros m h F W. cbn [fst snd].
   destruct (fp_settled A m V h _ W (load_words_only 66 (p * 512 + i) (me h * 128) h)). split; eauto. split; [auto|exact Logic.I].
 Qed.
 
@@ -326,7 +332,7 @@ Proof.
 Qed.
 Lemma k_fp_save : forall p i, Machine.in_ram hw0 p = true -> 0 <= i <= 446 -> ~ touch A p -> free_page p -> keeps (fp_save p i) any.
 Proof.
-  intros p i R I N FP. apply k_alone; auto; [unfold is_word; lia|]. intros m h F W. cbn [fst snd].
+  intros p i R I N FP. apply k_inner; [exact R|unfold is_word; lia|]. apply k_alone; auto; [unfold is_word; lia|]. intros m h F W. cbn [fst snd].
   destruct (save_words_settled 66 p i (me h * 128) m h F W) as [E S]; auto; try lia. split; auto. split; [auto|exact Logic.I].
 Qed.
 
@@ -338,21 +344,22 @@ Proof.
   rewrite I. cbn [andb]. exact H.
 Qed.
 
-Lemma host_store_settled : forall m h p i v, settled A m V h -> is_word i = true -> touch A p ->
-  settled A m V (store_word (p * 512 + i) v h) /\ steady h (store_word (p * 512 + i) v h).
+Lemma host_store_settled : forall m h p i v, settled A m V h -> is_word i = true -> hosts A p ->
+  settled A m V (told_word p i v h) /\ steady h (told_word p i v h).
 Proof.
-  intros m h p i v W I T. split; [|constructor; auto].
+  intros m h p i v W I HO. split; [|constructor; auto]. assert (T : touch A p) by (destruct HO as (l & k & d & H & M); exists 0, l, k, d; auto).
   assert (U : forall q j, is_word j = true -> ~ touch A q -> q * 512 + j =? p * 512 + i = false).
   { intros q j J N. apply Z.eqb_neq. intro E. apply word_inj in E as [-> _]; auto. }
   destruct W. constructor; auto using frame_refl; cbn.
   - intros q j J N. rewrite Map.get_set, U; auto.
   - intros q j d J N D S. apply w_vis; auto. pose proof (U q j J N) as E. unfold visible in *. cbn in S.
     rewrite Map.get_set, E, (Z.eqb_sym (p * 512 + i)), E in S. exact S.
+  - split; [exact w_ok|]. intro S. now apply (w_secret p S).
 Qed.
-Lemma k_host_write : forall p i v, Machine.in_ram hw0 p = true -> is_word i = true -> touch A p -> keeps (host_write p i v) any.
+Lemma k_host_write : forall p i v, Machine.in_ram hw0 p = true -> is_word i = true -> hosts A p -> keeps (host_write p i v) any.
 Proof.
-  intros p i v R I T s J. pose proof (k_does (store_word (p * 512 + i) v)) as H.
-  assert (K : keeps (on_hw (does (store_word (p * 512 + i) v))) any).
+  intros p i v R I T s J. pose proof (k_does (told_word p i v)) as H.
+  assert (K : keeps (on_hw (does (told_word p i v))) any).
   { apply H. intros m h F W. destruct (host_store_settled m h p i v W I T). eauto. }
   specialize (K s J). unfold host_write. cbn. unfold wp, on_hw in *. unfold Machine.host_write, word_of.
   destruct J as (_ & T' & _). replace (Machine.in_ram (hw s) p) with true by (unfold Machine.in_ram in *; now rewrite (s_ram _ _ T')).

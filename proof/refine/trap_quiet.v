@@ -187,7 +187,7 @@ Proof. unfold load_host. quiet. Qed.
 
 Variable run : Z.
 Hypothesis RR : Machine.in_ram hw0 run = true.
-Hypothesis RT : touch A run.
+Hypothesis RT : hosts A run.
 Lemma q_host_read : forall i, 0 <= i < 512 -> keeps (host_read run i) any.
 Proof. intros i I. apply k_host_read; auto. unfold is_word. lia. Qed.
 Lemma q_host_write : forall i v, 0 <= i < 512 -> keeps (host_write run i v) any.
@@ -211,7 +211,7 @@ Lemma q_load_general : keeps (load_general cpu context) any.
 Proof. unfold load_general. quiet. Qed.
 Hint Resolve q_load_general : quiet.
 Lemma q_load_vcpu : keeps (load_vcpu cpu context) any.
-Proof. unfold load_vcpu. quiet. eapply k_bind; [apply k_fp_load; auto|intros; quiet]. Qed.
+Proof. unfold load_vcpu. quiet. eapply k_bind; [apply k_fp_load; auto; unfold CTX_FP; lia|intros; quiet]. Qed.
 
 Hypothesis XF : free_page V fine context.
 Lemma q_page_write : forall i v, 0 <= i < 512 -> keeps (page_write context i v) any.

@@ -152,8 +152,8 @@ Proof.
   assert (EV : at1 cpus_vm gl c = v) by (rewrite <- R1; apply (GC c C)). assert (EI : at1 cpus_vcpu gl c = i) by (rewrite <- R3; apply (GC c C)).
   assert (EQ : at1 vcpus_run gl k = q) by apply (GU v i V I).
   assert (IR : Machine.in_ram h q = true) by (unfold Machine.in_ram; rewrite leaves_ram; exact RR).
-  assert (TQ : touch (Aset a) q).
-  { destruct (access_hosts a q) as (l & kk & d & HA & HM); [apply HR|unfold State.host_may_access; now rewrite RR, RO|]. exists 0, l, kk, d. auto. }
+  assert (TQ : hosts (Aset a) q).
+  { destruct (access_hosts a q) as (l & kk & d & HA & HM); [apply HR|unfold State.host_may_access; now rewrite RR, RO|]. exists l, kk, d. auto. }
   unfold exit_vcpu. w_bind. eapply wp_load1; [reflexivity|exact C8|]. cbn beta. rewrite EV. w_bind. eapply wp_load1; [reflexivity|exact C8|]. cbn beta. rewrite EI.
   rewrite (wrap32 (v * NIE_MAX_VCPUS)), wrap32 by (unfold NIE_MAX_VCPUS in *; lia). w_bind. unfold index at 1. replace ((0 <=? k) && (k <? 512))%bool with true by lia. apply wp_ret.
   w_bind. eapply wp_load1; [reflexivity|exact KB|]. cbn beta. rewrite EQ.

@@ -23,7 +23,7 @@ Notation MACH := (mach globals Machine.hw).
     is a store of x to word w of page p, None one that changes nothing. *)
 
 Definition tell1 (p : Z) (h : Machine.hw) (o : option (Z * Z)) : Machine.hw :=
-  match o with None => others h | Some (w, x) => store_word (p * 512 + w) x (others h) end.
+  match o with None => others h | Some (w, x) => told_word p w x (others h) end.
 Definition tell (p : Z) (l : list (option (Z * Z))) (h : Machine.hw) : Machine.hw := fold_left (tell1 p) l h.
 Lemma tell_app : forall p l l' h, tell p (l ++ l') h = tell p l' (tell p l h).
 Proof. intros. unfold tell. apply fold_left_app. Qed.
@@ -35,7 +35,7 @@ Proof. intros i f I. rewrite Z2Nat.inj_add by lia. rewrite Nat.add_1_r. cbn [eac
 Section Told.
 Variables (h0 : Machine.hw) (c : Z) (A : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (rg f : Map.t Z) (n : nat) (p : Z).
 Hypothesis P : Machine.in_ram h0 p = true.
-Hypothesis T : touch A p.
+Hypothesis T : hosts A p.
 Notation LIVE := (live h0 c A m V rg f n).
 
 Lemma x_read_at : forall gl h r (Q : Z -> MACH -> Prop), LIVE h -> 0 <= r < 128 ->
@@ -44,7 +44,7 @@ Proof.
   intros gl h r Q L R H. unfold sysreg_read. apply wp_hw. unfold wp. cbn. pose proof (live_others _ _ _ _ _ _ _ _ h L) as L1.
   rewrite (lv_me _ _ _ _ _ _ _ _ _ L1), (lv_reg _ _ _ _ _ _ _ _ _ L1) by auto. auto.
 Qed.
-Lemma live_store : forall h i x, LIVE h -> is_word i = true -> LIVE (store_word (p * 512 + i) x h).
+Lemma live_store : forall h i x, LIVE h -> is_word i = true -> LIVE (told_word p i x h).
 Proof.
   intros h i x L I. destruct (host_store_settled A V m h p i x (lv_settled _ _ _ _ _ _ _ _ _ L) I T) as [S _].
   eapply live_same; [exact L|exact S|reflexivity..].
@@ -161,6 +161,7 @@ Lemma x_fp_save : forall M rg f gl h i (Q : unit -> MACH -> Prop), LIVE M rg f h
   (forall h', LIVE (fill 66 i (Map.get f) M) rg f h' -> Q tt (Mach gl h')) -> wp (fp_save p i) Q (Mach gl h).
 Proof.
   intros M rg f gl h i Q L I H. change (wp (on_hw (Machine.fp_save p i)) Q (Mach gl h)). unfold Machine.fp_save.
+  eapply x_inner; [exact L|exact P|unfold is_word; lia|].
   eapply x_alone; [exact L|exact P|unfold is_word; lia|exact N|]. intros h' L'. cbv beta. cbn [fst snd]. apply H.
   rewrite (lv_me _ _ _ _ _ _ _ _ _ L'). rewrite <- (Z.add_0_r (c * 128)).
   pose proof (save_words_live 66 M rg f h' i 0 L' ltac:(lia) ltac:(lia) ltac:(lia) ltac:(lia)) as L2. change (Z.of_nat 66) with 66 in L2.

@@ -256,11 +256,11 @@ Proof.
   apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M2) with (P := fun r => r = k); intros ? ? ?; apply k_index; [lia|exact KE]|]. cbn beta. intros t s3 (M3 & -> & Q3).
   apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M3); intros ? ? ?; eapply k_load1; [reflexivity|lia]|]. cbn beta. intros t s4 (M4 & T & Q4).
   assert (t = run_page (vcpu_at a v i)) as ->. { rewrite (T eq_refl). apply (mid_vcpu _ _ _ _ v i M3 V I). } clear T.
-  apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M4); intros ? ? ?; apply q_write_common; auto; [eapply in_ram_hw; eauto|eapply run_touched; eauto]|].
+  apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M4); intros ? ? ?; apply q_write_common; auto; [eapply in_ram_hw; eauto|eapply run_hosted; eauto]|].
   cbn beta. intros _ s5 (M5 & _ & Q5).
   apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M5); intros ? ? ?; eapply k_load1; [reflexivity|lia]|]. cbn beta. intros t s6 (M6 & T & Q6).
   assert (t = run_page (vcpu_at a v i)) as ->. { rewrite (T eq_refl). apply (mid_vcpu _ _ _ _ v i M5 V I). } clear T.
-  apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M6); intros ? ? ?; apply q_write_exit; auto; [eapply in_ram_hw; eauto|eapply run_touched; eauto]|].
+  apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M6); intros ? ? ?; apply q_write_exit; auto; [eapply in_ram_hw; eauto|eapply run_hosted; eauto]|].
   cbn beta. intros _ s7 (M7 & _ & Q7).
   apply wp_bind. eapply wp_weaken; [eapply (run_quiet _ _ _ _ M7); intros ? ? ?; eapply k_load1; [reflexivity|lia]|]. cbn beta. intros t s8 (M8 & T & Q8).
   assert (t = context_page (vcpu_at a v i)) as ->. { rewrite (T eq_refl). apply (mid_vcpu _ _ _ _ v i M7 V I). } clear T.

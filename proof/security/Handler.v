@@ -205,12 +205,6 @@ Proof.
   - destruct SH. constructor; auto; cbn; congruence.
   - intros p P. left. cbn. auto.
 Qed.
-Lemma kept_store : forall d k x, kept d d (fun h => Some (tt, store_word k x h)).
-Proof.
-  intros d k x T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3. injection E1 as <- <-. injection E2 as <- <-. injection E3 as <- <-.
-  split; auto. split; auto. exists T, Cs. now apply inv_store.
-Qed.
-
 (* [inv] is of what hardware holds; [ok] is not. *)
 Lemma inv_oblige : forall d T Cs h1 h2 h3 P, inv d T Cs h1 h2 h3 -> inv d T Cs (oblige P h1) (oblige P h2) (oblige P h3).
 Proof.
@@ -219,6 +213,11 @@ Proof.
   eapply avail_walks; [|exact H]. now constructor.
 Qed.
 
+Lemma kept_told : forall d p i x, kept d d (fun h => Some (tt, told_word p i x h)).
+Proof.
+  intros d p i x T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3. injection E1 as <- <-. injection E2 as <- <-. injection E3 as <- <-.
+  split; auto. split; auto. exists T, Cs. now apply inv_store, inv_oblige.
+Qed.
 Lemma kept_write : forall d p k x, kept d d (fun h => if held h p then None else Some (tt, store_word k x (oblige (private p) h))).
 Proof.
   intros d p k x T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3.

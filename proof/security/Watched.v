@@ -208,7 +208,7 @@ Qed.
 Lemma scrub_ok : forall p h, ok (scrub p h) = ok h.
 Proof. reflexivity. Qed.
 Ltac fair := repeat first [apply fair_word | apply fair_gives | apply fair_input];
-  try first [apply fair_does | apply fair_alone]; try (intro h; cbn [snd]; rewrite ?scrub_ok, ?zero_ok, ?save_ok, ?load_ok, ?fp_ok; exact (fun O => O)).
+  try first [apply fair_does | apply fair_alone]; try (intro h; cbn [snd]; rewrite ?scrub_ok, ?zero_ok, ?save_ok, ?load_ok, ?fp_ok; first [exact (fun O => O) | exact (fun O => proj1 O)]).
 
 Lemma follow_prim : forall p args, follows drop keeps (prim (P := watching) p args) (prim (P := Core.machine) p args).
 Proof.
