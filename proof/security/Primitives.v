@@ -54,13 +54,8 @@ Lemma crash_lock : forall A d d', weaker d d' -> lock d d' (@crash MACH A).
 Proof. intros A d d' W. split; [exact W|]. split; intros s; intros; discriminate. Qed.
 Ltac crashes args := repeat (destruct args as [|? args]; cbv beta iota;
   lazymatch goal with |- Lockstep.lock _ _ _ _ _ crash => solve [apply crash_lock; intro; auto] | _ => idtac end).
-<<<<<<< HEAD
 Ltac one_prim := (apply (step_ret unit) || apply (step_ret Z)); (eapply (prim_lock w V c0 Own same); [solve [primitive]|cbv beta|intro; assumption]);
-  solve [effect | apply kept_only; effect].
-=======
-Ltac one_prim := (apply (step_ret unit) || apply (step_ret Z)); (eapply (prim_lock w V c0 Own); [solve [primitive]|cbv beta|intro; assumption]);
   solve [effect | apply kept_only; effect | do 2 apply kept_only; effect].
->>>>>>> 8b7b1e2 (core_keeps_to_itself: from reset on, a page that a VM has to itself changes by that VM's own stores alone; the model checks two obligations that it had let pass)
 
 Lemma prims_lock : forall f d d' args, strength_p f d = Some d' -> lock d d' (PRIM f args).
 Proof.
@@ -158,11 +153,7 @@ Proof.
   - prim_is "sysreg_read"%string args. crashes args. injection N as <-. apply (step_ret Z). eapply (prim_lock w V c0 Own same); [apply after_gives|now apply kept_reg_read|intro; auto].
   - prim_is "sysreg_write"%string args. crashes args. injection N as <-. apply (step_ret unit). eapply (prim_lock w V c0 Own same); [apply after_does|now apply kept_reg_write|intro; auto].
   - prim_is "fp_load"%string args. crashes args. injection N as <-. apply (step_ret unit).
-<<<<<<< HEAD
-    eapply (prim_lock w V c0 Own same); [apply after_word, after_alone|apply kept_only; apply kept_load; lia|intro; auto].
-=======
-    eapply (prim_lock w V c0 Own); [apply after_word, after_word, after_alone|apply kept_only, kept_only, kept_load; lia|intro; auto].
->>>>>>> 8b7b1e2 (core_keeps_to_itself: from reset on, a page that a VM has to itself changes by that VM's own stores alone; the model checks two obligations that it had let pass)
+    eapply (prim_lock w V c0 Own same); [apply after_word, after_word, after_alone|apply kept_only, kept_only, kept_load; lia|intro; auto].
 Qed.
 
 (** Globals are the same in all. *)
