@@ -48,6 +48,7 @@ Print Assumptions hide_mutants.hide_without_tlbi.
 Print Assumptions hide_mutants.hide_with_wrong_vmid.
 From nie.proof.security Require page_shown_mutants.
 Print Assumptions page_shown_mutants.without_scrub.
+Print Assumptions page_shown_mutants.with_late_scrub.
 From nie.proof.security Require vm_info_isolates vm_stop_isolates vm_activate_isolates.
 Print Assumptions vm_info_isolates.vm_info_does.
 Print Assumptions vm_stop_isolates.vm_stop_does.
