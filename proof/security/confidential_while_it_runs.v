@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-(* Whole runs: two that show the others the same leave them the same to observe, as long as no vCPU comes out. *)
+(* Whole runs: two that show the others the same leave them the same to observe, as long as the victim does not come out. *)
 From Coq Require Import ZArith List Bool String Lia.
 From nie.model Require Import C Machine.
 From nie.generated Require Import Prims.
@@ -9,7 +9,7 @@ From nie.spec Require Import State Step Isolation.
 From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning Booted.
 From nie.proof.refine Require Import Relation statements boot_refines trap_is_safe boot_is_safe.
-From nie.proof.security Require Import Alike noninterference host_traps_tell_nothing core_is_safe Twins software_tells_nothing twins_trap twins_next.
+From nie.proof.security Require Import Alike noninterference host_traps_tell_nothing sorted_calls core_is_safe Twins software_tells_nothing twins_trap twins_next.
 From nie.model Require Import C Machine.
 From nie.spec Require Import Core Step Isolation.
 Import ListNotations.
@@ -18,13 +18,13 @@ Open Scope list_scope.
 
 (** The premise on each run. *)
 
-(* LESS than every run: exceptions are taken by CPUs that run the host, so that a VM which is entered goes on to run; and in
-   mid-handler [fine] holds (Alike.v): walks find what their labels say, a TLB entry that is forgotten was there, and the victim's
-   secret stores go to pages that it had when the handler began. *)
+(* LESS than every run: no exception is taken by a CPU that runs the victim, or runs another incarnation of its index, so that a victim which
+   is entered goes on to run. And in mid-handler [fine] holds (Alike.v): walks find what their labels say, a TLB entry that is forgotten was
+   there, and the victim's secret stores go to pages that it had when the handler began. *)
 Definition calm_label (w : who) (s : Step.machine) (l : label) (g : log) : Prop :=
   match l with
   | Do _ => True
-  | Trap c _ _ _ => runs s c 0 /\ Forall (fine w (has w s)) g
+  | Trap c _ _ _ => ~ runs s c (vmid_of w) /\ Forall (fine w (has w s)) g
   | Start _ _ _ => Forall (fine w (has w s)) g
   end.
 Fixpoint calm (P : program gvar) (w : who) (s : Step.machine) (tr : list label) : Prop :=
@@ -64,7 +64,7 @@ Proof.
     + unfold runs_b. destruct (Z.eqb_spec (root_vmid (hw s) c) (vmid_of w)) as [E|N]; constructor. exact E.
     + unfold runs_b. destruct (Z.eqb_spec (root_vmid (hw s) c) (vmid_of w)) as [E|N]; constructor. exact E.
     + destruct (nth_error (tlb (hw s)) n) as [e|] eqn:E; [|constructor]. destruct (Z.eqb_spec (vmid e) (vmid_of w)) as [F|N]; constructor. exists e. auto.
-  - destruct CA as [R _]. unfold runs_b. unfold runs in R. rewrite R. destruct (Z.eqb_spec 0 (vmid_of w)) as [E|_]; [now elim V|]. constructor.
+  - destruct CA as [R _]. unfold runs_b. destruct (Z.eqb_spec (root_vmid (hw s) c) (vmid_of w)) as [E|_]; [now elim R|]. constructor.
   - constructor.
 Qed.
 
@@ -117,7 +117,7 @@ Qed.
 
 Hypothesis TS : trap_safe P.
 Hypothesis SS : start_safe P.
-Hypothesis KT : keeps_step (call P "trap") takes_host_traps.
+Hypothesis KT : keeps_step (call P "trap") takes_traps.
 Hypothesis KST : keeps_step (call P "cpu_start") starts_cpu.
 
 Lemma uncons : forall s l tr t g past s0, run P s (l :: tr) = Ok t g -> calm P w s (l :: tr) -> exists s' g1 g2 ev,
@@ -208,7 +208,7 @@ End Runs.
 
 Lemma booted_good : forall P s, boot_correct P -> after_boot P s -> exists a, good a s /\ windowed a.
 Proof.
-  intros P s BC (h & s1 & RS & E & EG & h' & WK & EH). destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
+  intros P s BC (h & RS & s1 & E & EG & h' & WK & EH). destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
   destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
   destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & FR & HO). eexists. split.
   - eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|]. intros d _ _. exact (HO d).
@@ -217,7 +217,7 @@ Qed.
 
 (* Two runs of the engine as it is, from one end of a boot, in which a VM [w] that the host creates and runs keeps different secrets: if
    the others are shown the same, they find the same at the end, and can go on alike. It is [confidential] of spec/Isolation.v for one
-   start, LESS what [calm] leaves out: runs in which a vCPU takes an exception. *)
+   start, LESS what [calm] leaves out: runs in which a vCPU of the victim takes an exception. *)
 Theorem confidential_while_it_runs : forall s w ram tr1 tr2 t1 t2 g1 g2, 0 <= vm w -> after_boot Program.core s ->
   run Program.core s tr1 = Ok t1 g1 -> run Program.core s tr2 = Ok t2 g2 -> calm Program.core w s tr1 -> calm Program.core w s tr2 ->
   shown Program.core w ram s [] tr1 s = shown Program.core w ram s [] tr2 s ->
@@ -225,5 +225,5 @@ Theorem confidential_while_it_runs : forall s w ram tr1 tr2 t1 t2 g1 g2, 0 <= vm
   (forall c e i d, ~ runs t1 c (vmid_of w) -> (next Program.core t1 (Trap c e i d) = Disabled <-> next Program.core t2 (Trap c e i d) = Disabled)).
 Proof.
   intros s w ram tr1 tr2 t1 t2 g1 g2 VW B. destruct (booted_good _ s Theorems.boot_is_correct B) as (a & G & WI).
-  exact (runs_alike Program.core w VW ram Theorems.trap_is_safe Theorems.start_is_safe host_traps_in_step starts_in_step a s G WI tr1 tr2 t1 t2 g1 g2).
+  exact (runs_alike Program.core w VW ram Theorems.trap_is_safe Theorems.start_is_safe traps_in_step starts_in_step a s G WI tr1 tr2 t1 t2 g1 g2).
 Qed.

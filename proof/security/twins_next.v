@@ -1,5 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-(* One label of the whole machine, on two machines that differ in what a VM keeps to itself. *)
+(* One label of the whole machine but an exception of the victim's, on two machines that differ in what a VM keeps to itself. *)
 From Coq Require Import ZArith List Bool String Lia.
 From RecordUpdate Require Import RecordSet.
 From nie.model Require Import C Machine.
@@ -9,7 +9,7 @@ From nie.spec Require Import State Step Isolation.
 From nie.spec Require Import Core.
 From nie.proof.invariant Require Import Meaning.
 From nie.proof.refine Require Import Relation statements Midway trap_is_safe boot_is_safe.
-From nie.proof.security Require Import Alike noninterference host_traps_tell_nothing Watched core_is_safe owners_change Twins twins_trap.
+From nie.proof.security Require Import Alike noninterference host_traps_tell_nothing sorted_calls Watched core_is_safe owners_change Twins twins_trap.
 From nie.model Require Import C Machine.
 From nie.spec Require Import Core Step Isolation.
 Import ListNotations RecordSetNotations.
@@ -64,7 +64,7 @@ Qed.
 
 Variable w : who.
 Hypothesis VW : 0 <= vm w.
-Hypothesis KT : keeps_step (call P "trap") takes_host_traps.
+Hypothesis KT : keeps_step (call P "trap") takes_traps.
 Hypothesis KST : keeps_step (call P "cpu_start") starts_cpu.
 
 (* Twins, with whatever states. *)
@@ -78,7 +78,7 @@ Proof.
   repeat match goal with |- (if ?b then _ else _) = _ => destruct b end; auto.
 Qed.
 
-Lemma trap_twins : forall same s1 s2 c e i d1 d2 s1' s2' l1 l2, paired s1 s2 -> root_vmid (hw s1) c = 0 ->
+Lemma trap_twins : forall same s1 s2 c e i d1 d2 s1' s2' l1 l2, paired s1 s2 -> root_vmid (hw s1) c <> vmid_of w ->
   next P s1 (Trap c e i d1) = Ok s1' l1 -> next P s2 (Trap c e i d2) = Ok s2' l2 ->
   (if same : bool then d2 = d1 else tell w l1 = tell w l2) -> Forall (fine w (has w s1)) l1 -> Forall (fine w (has w s2)) l2 -> paired s1' s2'.
 Proof.
@@ -88,9 +88,9 @@ Proof.
   cbn [next] in N1, N2. destruct (is_cpu c && negb (Map.get (off s1) c) && possible e)%bool eqn:B; [|discriminate N1].
   destruct (is_cpu c && negb (Map.get (off s2) c) && possible e)%bool; [|discriminate N2].
   assert (C : 0 <= c < NIE_MAX_CPUS) by (unfold is_cpu in B; destruct ((0 <=? c) && (c <? NIE_MAX_CPUS)) eqn:Q; [lia|discriminate B]).
-  destruct (engine_twins P w c "trap" [c; kind e] takes_host_traps VW C KT T Cs a b s1 s2 _ _ TW WA WB RH
+  destruct (engine_twins P w c "trap" [c; kind e] takes_traps VW C KT T Cs a b s1 s2 _ _ TW WA WB RH
     (alike_trans _ _ _ (alike_enter c i d1 (hw s1)) (alike_take c e _)) (alike_taken _ _ _ _ c e (alike_entered _ _ _ _ c i d1 d2 (tw_hw _ _ _ _ _ _ _ TW))) eq_refl
-    (fun M X H => conj M (conj X (conj H (conj C (ex_intro _ (kind e) eq_refl))))) same s1' s2' l1 l2 SA F1 F2 N1 N2 a' b' W1 W2) as (T' & Cs' & TW' & WA' & WB').
+    (fun M X _ => conj M (conj X (conj C (ex_intro _ (kind e) eq_refl)))) same s1' s2' l1 l2 SA F1 F2 N1 N2 a' b' W1 W2) as (T' & Cs' & TW' & WA' & WB').
   exists T', Cs', a', b'. auto.
 Qed.
 Lemma start_twins : forall same s1 s2 c i d1 d2 s1' s2' l1 l2, paired s1 s2 ->
@@ -102,11 +102,12 @@ Proof.
   destruct (start_went b s2 c i d2 s2' l2 (tw_good2 _ _ _ _ _ _ _ TW) N2) as (b' & W2).
   cbn [next] in N1, N2. destruct (is_cpu c && Map.get (off s1) c)%bool eqn:B; [|discriminate N1]. destruct (is_cpu c && Map.get (off s2) c)%bool; [|discriminate N2].
   apply andb_prop in B as [B O]. assert (C : 0 <= c < NIE_MAX_CPUS) by (unfold is_cpu in B; lia).
-  assert (RH : root_vmid (hw s1) c = 0).
-  { rewrite (root_is a s1 c (tw_good1 _ _ _ _ _ _ _ TW)), (go_off _ _ (tw_good1 _ _ _ _ _ _ _ TW) c C O). rewrite Z.eqb_refl. cbn [negb]. now rewrite andb_false_r. }
+  pose proof (go_off _ _ (tw_good1 _ _ _ _ _ _ _ TW) c C O) as HC.
+  assert (RH : root_vmid (hw s1) c <> vmid_of w).
+  { rewrite (root_is a s1 c (tw_good1 _ _ _ _ _ _ _ TW)), HC. rewrite Z.eqb_refl. cbn [negb]. rewrite andb_false_r. unfold vmid_of. lia. }
   destruct (engine_twins P w c "cpu_start" [c] starts_cpu VW C KST T Cs a b s1 s2 _ _ TW WA WB RH
     (alike_enter c i d1 (hw s1)) (alike_entered _ _ _ _ c i d1 d2 (tw_hw _ _ _ _ _ _ _ TW)) eq_refl
-    (fun M X H => conj M (conj H (conj C eq_refl))) same s1' s2' l1 l2 SA F1 F2 N1 N2 a' b' W1 W2) as (T' & Cs' & TW' & WA' & WB').
+    (fun M X H => conj M (conj (eq_trans H HC) (conj C eq_refl))) same s1' s2' l1 l2 SA F1 F2 N1 N2 a' b' W1 W2) as (T' & Cs' & TW' & WA' & WB').
   exists T', Cs', a', b'. auto.
 Qed.
 End Program.

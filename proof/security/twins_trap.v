@@ -126,11 +126,11 @@ Variables (T Cs : Z -> Prop) (a b : state) (s1 s2 : Step.machine) (h1 h2 : Machi
 Hypothesis TW : twins w T Cs a b s1 s2.
 Hypothesis WA : windowed a.
 Hypothesis WB : windowed b.
-Hypothesis HOST : root_vmid (hw s1) c = 0.
+Hypothesis NOT : root_vmid (hw s1) c <> vmid_of w.
 Hypothesis A1 : core_is_safe.alike (hw s1) h1.
 Hypothesis AL : Alike.alike T Cs h1 h2.
 Hypothesis ME : me h1 = c.
-Hypothesis PRE : let g := vectors_save c s1 (glob s1) in manifest_ok g -> vcpu_traps.x_ok c g -> at1 cpus_vm g c = CPU_HOST -> pre g c args.
+Hypothesis PRE : let g := vectors_save c s1 (glob s1) in manifest_ok g -> vcpu_traps.x_ok c g -> at1 cpus_vm g c = cpu_vm (cpu_at a c) -> pre g c args.
 Variables (same : bool) (s1' s2' : Step.machine) (l1 l2 : log).
 Hypothesis SAME : if same then during h2 = during h1 else tell w l1 = tell w l2.
 Hypothesis F1 : Forall (fine w (has w s1)) l1.
@@ -147,13 +147,7 @@ Let G2 := tw_good2 _ _ _ _ _ _ _ TW.
 Let a1 := snapshot a (C_store.glob (Mach g h1)) (C_store.hw (Mach g h1)).
 
 Lemma not_its : ~ Cs c.
-Proof. intro Q. pose proof (tw_runs _ _ _ _ _ _ _ TW c Q) as R. rewrite HOST in R. unfold vmid_of in R. lia. Qed.
-Lemma host_cpu : cpu_vm (cpu_at a c) = CPU_HOST.
-Proof.
-  pose proof HOST as H. rewrite (root_is a s1 c G1) in H. destruct (Z.eqb_spec (cpu_vm (cpu_at a c)) CPU_HOST) as [E|N]; auto. exfalso.
-  destruct (u_runs _ (wf_u _ (so_wf _ (go_sound _ _ G1))) c C N) as (I & _). unfold NIE_MAX_CPUS in *. cbn [negb] in H.
-  replace ((0 <=? c) && (c <? 8)) with true in H by lia. cbn [andb] in H. lia.
-Qed.
+Proof. intro Q. exact (NOT (tw_runs _ _ _ _ _ _ _ TW c Q)). Qed.
 Lemma same_vectors : vectors_save c s2 (glob s2) = g.
 Proof.
   unfold g. rewrite (tw_glob _ _ _ _ _ _ _ TW). apply vectors_same. intros r R. apply (tw_gpr _ _ _ _ _ _ _ TW); auto. exact not_its.
@@ -206,7 +200,7 @@ Proof.
   rewrite same_vectors in C2. fold g in C1. destruct begins_R as [HR RO].
   assert (PR : pre g (me h1) args).
   { rewrite ME. apply PRE; [exact (mi_man _ _ _ _ begins)|intros r Rr; unfold g; rewrite vectors_at by auto; apply Z.mod_pos_bound; lia|].
-    pose proof (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HR) c C)) as E. cbn [C_store.glob] in E. destruct (ro_runs _ _ _ RO c C) as [F _]. fold g. rewrite E, F. exact host_cpu. }
+    pose proof (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HR) c C)) as E. cbn [C_store.glob] in E. destruct (ro_runs _ _ _ RO c C) as [F _]. fold g. now rewrite E, F. }
   assert (TO : forall p, T p -> own_page a1 w p).
   { intros p Q. apply own_a1, low_own; [exact VW|exact (go_sound _ _ G1)|exact WA|apply (tw_low _ _ _ _ _ _ _ TW p Q)]. }
   assert (CO : forall d, Cs d -> its_cpus w h1 d).
