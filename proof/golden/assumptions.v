@@ -66,6 +66,8 @@ Print Assumptions exit_releases.exit_tells_always.
 Print Assumptions exit_releases.entry_brings_offset.
 From nie.proof.security Require trap_tells.
 Print Assumptions trap_tells.trap_tells_released.
+From nie.proof.security Require offset_traces.
+Print Assumptions offset_traces.runs_tell_what_is_released.
 Print Assumptions vcpu_create_isolates.vcpu_create_does.
 Print Assumptions vcpu_destroy_isolates.vcpu_destroy_does.
 From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.
