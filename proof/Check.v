@@ -5,6 +5,7 @@ Require nie.proof.Theorems.
 Require nie.proof.security.vm_info_isolates.
 Require nie.proof.security.exit_releases.
 Require nie.proof.security.vcpu_run_isolates.
+Require nie.proof.security.trap_tells.
 Require nie.proof.security.vcpu_create_isolates.
 Require nie.proof.security.vcpu_destroy_isolates.
 Require nie.proof.security.vm_create_isolates.
@@ -31,12 +32,15 @@ Require nie.proof.security.forge_answer.
 Require nie.proof.security.not_vacuous.
 Require nie.proof.security.calls_tell_nothing.
 Require nie.proof.security.host_traps_tell_nothing.
+Require nie.proof.security.confidential_while_it_runs.
 Require nie.proof.security.tells_nothing_witness.
 Require nie.model.Walk.
 Require nie.proof.security.registers_switched.
 Require nie.proof.security.entry_forgets.
 Require nie.proof.security.core_is_safe.
 Require nie.proof.security.core_is_correct.
+Require nie.proof.security.vectors_are_correct.
+Require nie.proof.security.core_keeps_to_itself.
 Require nie.proof.security.page_remove_witness.
 Open Scope Z_scope.
 
@@ -79,6 +83,11 @@ Definition check_entry_shows_no_host :
        nie.proof.security.vcpu_run_isolates.seen_alike c (nie.spec.Switch.enter_vcpu c v i a) (nie.spec.Switch.enter_vcpu c v i a')
 := nie.proof.security.vcpu_run_isolates.entry_shows_no_host.
 Print Assumptions check_entry_shows_no_host.
+
+Definition check_trap_tells_released :
+  nie.proof.security.trap_tells.exceptions_tell_released nie.generated.Program.core
+:= nie.proof.security.trap_tells.trap_tells_released.
+Print Assumptions check_trap_tells_released.
 
 Definition check_exit_shows_no_vm :
   forall (c v i : Z) (e : nie.spec.Switch.exit) (a : nie.spec.State.state),
@@ -238,6 +247,11 @@ Definition check_page_add_shows_measured :
 := nie.proof.refine.page_shown.page_add_shows_measured.
 Print Assumptions check_page_add_shows_measured.
 
+Definition check_with_late_scrub :
+  ~ nie.proof.refine.page_shown_statement.page_add_shows (nie.proof.security.flush_mutants.replaced nie.proof.security.page_shown_mutants.scrub_late nie.generated.Program.core)
+:= nie.proof.security.page_shown_mutants.with_late_scrub.
+Print Assumptions check_with_late_scrub.
+
 Definition check_page_remove_does :
   nie.spec.Isolation.does nie.proof.refine.Relation.R nie.generated.Program.core "call_page_remove" nie.proof.security.page_remove_isolates.three_words
          nie.proof.security.page_remove_isolates.page_remove_spec
@@ -342,6 +356,24 @@ Definition check_host_traps_tell_nothing :
 := nie.proof.security.host_traps_tell_nothing.host_traps_tell_nothing.
 Print Assumptions check_host_traps_tell_nothing.
 
+Definition check_confidential_while_it_runs :
+  forall (s : nie.spec.Step.machine) (w : nie.spec.Released.who) (ram : Z -> bool) (tr1 tr2 : list nie.spec.Step.label)
+         (t1 t2 : nie.spec.Step.machine) (g1 g2 : nie.spec.Step.log),
+       0 <= nie.spec.Released.vm w ->
+       nie.proof.security.core_is_safe.after_boot nie.generated.Program.core s ->
+       nie.spec.Step.run nie.generated.Program.core s tr1 = nie.spec.Step.Ok t1 g1 ->
+       nie.spec.Step.run nie.generated.Program.core s tr2 = nie.spec.Step.Ok t2 g2 ->
+       nie.proof.security.confidential_while_it_runs.calm nie.generated.Program.core w s tr1 ->
+       nie.proof.security.confidential_while_it_runs.calm nie.generated.Program.core w s tr2 ->
+       nie.spec.Isolation.shown nie.generated.Program.core w ram s nil tr1 s = nie.spec.Isolation.shown nie.generated.Program.core w ram s nil tr2 s ->
+       (forall f : nie.spec.Isolation.fact, nie.spec.Isolation.observe w t1 f <-> nie.spec.Isolation.observe w t2 f) /\
+       (forall (c : Z) (e : nie.spec.Step.exception) (i : nat -> Z) (d : list (list nie.model.Machine.act)),
+        ~ nie.spec.Released.runs t1 c (nie.spec.Released.vmid_of w) ->
+        nie.spec.Step.next nie.generated.Program.core t1 (nie.spec.Step.Trap c e i d) = nie.spec.Step.Disabled <->
+        nie.spec.Step.next nie.generated.Program.core t2 (nie.spec.Step.Trap c e i d) = nie.spec.Step.Disabled)
+:= nie.proof.security.confidential_while_it_runs.confidential_while_it_runs.
+Print Assumptions check_confidential_while_it_runs.
+
 Definition check_keeping_a_word_tells :
   ~
        nie.proof.security.noninterference.tells_nothing (nie.proof.security.tells_nothing_witness.telling nie.generated.Program.core) "call_page_remove"
@@ -405,6 +437,16 @@ Definition check_core_is_correct :
 := nie.proof.security.core_is_correct.core_is_correct.
 Print Assumptions check_core_is_correct.
 
+Definition check_vectors_are_correct :
+  nie.proof.security.vectors_are_correct.correct_with_vectors nie.generated.Program.core
+:= nie.proof.security.vectors_are_correct.vectors_are_correct.
+Print Assumptions check_vectors_are_correct.
+
+Definition check_core_keeps_to_itself :
+  nie.spec.Kept.keeps_to_itself (nie.proof.security.core_is_safe.after_boot nie.generated.Program.core) nie.generated.Program.core
+:= nie.proof.security.core_keeps_to_itself.core_keeps_to_itself.
+Print Assumptions check_core_keeps_to_itself.
+
 Definition check_start_is_correct :
   nie.proof.refine.cpu_start_exact.start_correct nie.generated.Program.core
 := nie.proof.Theorems.start_is_correct.
@@ -419,6 +461,11 @@ Definition check_quick_is_safe :
   nie.proof.refine.trap_is_safe.quick_safe nie.generated.Program.core
 := nie.proof.Theorems.quick_is_safe.
 Print Assumptions check_quick_is_safe.
+
+Definition check_quick_is_correct :
+  nie.proof.refine.quick_exact.quick_correct nie.generated.Program.core
+:= nie.proof.Theorems.quick_is_correct.
+Print Assumptions check_quick_is_correct.
 
 Definition check_the_machine_is_related :
   forall acts : list (list nie.model.Machine.act),

@@ -114,6 +114,8 @@ From nie.proof.security Require vectors_are_correct.
 Print Assumptions vectors_are_correct.vectors_are_correct.
 From nie.proof.security Require core_keeps_to_itself.
 Print Assumptions core_keeps_to_itself.core_keeps_to_itself.
+From nie.proof.security Require keeps_witness.
+Print Assumptions keeps_witness.a_page_is_kept.
 From nie.proof.security Require leak_exit.
 Print Assumptions leak_exit.register_leaks.
 Print Assumptions leak_exit.syndrome_leaks.

@@ -40,4 +40,9 @@ MODEL_MUTANTS = {
         MACHINE, "h <| secret := fun q => secret h q /\\ q <> p |>.", "h.",
     ),
     "el1_writes_el2": (MACHINE, "(r <? REG_EL2) && ", ""),
+    "told_anywhere": (MACHINE, "store_word (p * 512 + i) v (oblige (fun h => ~ secret h p) h).", "store_word (p * 512 + i) v h."),
+    "vectors_run_on": (
+        MACHINE, "word_of p (i + 65) (word_of p i (alone p (fun h => (tt, save_words 66 (p * 512 + i) (me h * 128) h)))).",
+        "word_of p i (alone p (fun h => (tt, save_words 66 (p * 512 + i) (me h * 128) h))).",
+    ),
 }
