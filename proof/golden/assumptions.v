@@ -96,6 +96,9 @@ Print Assumptions host_traps_tell_nothing.host_traps_tell_nothing.
 Print Assumptions host_traps_tell_nothing.starts_tell_nothing.
 From nie.proof.security Require confidential_while_it_runs.
 Print Assumptions confidential_while_it_runs.confidential_while_it_runs.
+Print Assumptions confidential_while_it_runs.cores_twins_stay_alike.
+From nie.proof.security Require calm_witness.
+Print Assumptions calm_witness.calm_not_vacuous.
 From nie.proof.security Require tells_nothing_witness.
 Print Assumptions tells_nothing_witness.they_are_alike.
 Print Assumptions tells_nothing_witness.no_scrub_tells.

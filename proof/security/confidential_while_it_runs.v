@@ -227,3 +227,14 @@ Proof.
   intros s w ram tr1 tr2 t1 t2 g1 g2 VW B. destruct (booted_good _ s Theorems.boot_is_correct B) as (a & G & WI).
   exact (runs_alike Program.core w VW ram Theorems.trap_is_safe Theorems.start_is_safe traps_in_step starts_in_step a s G WI tr1 tr2 t1 t2 g1 g2).
 Qed.
+
+(* The same from two machines that differ already in what the victim keeps to itself. *)
+Definition twins_stay_alike (P : program gvar) : Prop := forall w ram s1 s2 tr1 tr2 t1 t2 g1 g2, 0 <= vm w -> paired w s1 s2 ->
+  run P s1 tr1 = Ok t1 g1 -> run P s2 tr2 = Ok t2 g2 -> calm P w s1 tr1 -> calm P w s2 tr2 ->
+  shown P w ram s1 [] tr1 s1 = shown P w ram s2 [] tr2 s2 -> forall f, observe w t1 f <-> observe w t2 f.
+Theorem cores_twins_stay_alike : twins_stay_alike Program.core.
+Proof.
+  intros w ram s1 s2 tr1 tr2 t1 t2 g1 g2 VW PA R1 R2 C1 C2 E. refine (proj1 (paired_alike Program.core w VW ram t1 t2 _)).
+  exact (paired_runs Program.core w VW ram Theorems.trap_is_safe Theorems.start_is_safe traps_in_step starts_in_step _ tr1 tr2 s1 s2 [] [] s1 s2 t1 t2 g1 g2
+    (le_n _) PA R1 R2 C1 C2 E).
+Qed.
