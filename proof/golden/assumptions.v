@@ -99,6 +99,8 @@ Print Assumptions confidential_while_it_runs.confidential_while_it_runs.
 Print Assumptions confidential_while_it_runs.cores_twins_stay_alike.
 From nie.proof.security Require calm_witness.
 Print Assumptions calm_witness.calm_not_vacuous.
+From nie.proof.security Require leak_while_it_runs.
+Print Assumptions leak_while_it_runs.scrub_leaks_while_it_runs.
 From nie.proof.security Require tells_nothing_witness.
 Print Assumptions tells_nothing_witness.they_are_alike.
 Print Assumptions tells_nothing_witness.no_scrub_tells.
