@@ -25,6 +25,14 @@ Qed.
 Lemma sub_eq64 : forall a b s, eq64 a b -> eq64 (a - s) (b - s).
 Proof. intros a b s E. now rewrite Zminus_mod, E, <- Zminus_mod. Qed.
 
+Lemma low_half : forall a b, eq64 a b -> a mod 2 ^ 32 = b mod 2 ^ 32.
+Proof.
+  intros a b E. change (2 ^ 64) with 18446744073709551616 in E. change (2 ^ 32) with 4294967296.
+  assert (D : (4294967296 | 18446744073709551616)) by (exists 4294967296; reflexivity).
+  rewrite (Znumtheory.Zmod_div_mod 4294967296 18446744073709551616 a eq_refl eq_refl D), (Znumtheory.Zmod_div_mod 4294967296 18446744073709551616 b eq_refl eq_refl D), E.
+  reflexivity.
+Qed.
+
 (* Extension by the sign of n + 1 bits. *)
 Lemma extends : forall n x, 0 <= n -> 0 <= x < 2 ^ (n + 1) -> Z.lxor x (2 ^ n) - 2 ^ n = if 2 ^ n <=? x then x - 2 ^ (n + 1) else x.
 Proof.
@@ -77,7 +85,7 @@ Proof.
   - revert V. generalize (if Z.testbit y 21 then wrap64 (Z.lxor (mmio_truncate value (2 ^ k)) (2 ^ (8 * 2 ^ k - 1)) - 2 ^ (8 * 2 ^ k - 1)) else mmio_truncate value (2 ^ k)).
     intros a V. f_equal.
     revert V. generalize (if Z.testbit y 21 && (2 ^ (8 * 2 ^ k - 1) <=? value mod 2 ^ (8 * 2 ^ k)) then value mod 2 ^ (8 * 2 ^ k) - 2 ^ (8 * 2 ^ k) else value mod 2 ^ (8 * 2 ^ k)).
-    intros b V. rewrite (Znumtheory.Zmod_div_mod (2 ^ 32) (2 ^ 64) a), (Znumtheory.Zmod_div_mod (2 ^ 32) (2 ^ 64) b), V; try (vm_compute; reflexivity); try (exists (2 ^ 32); reflexivity).
+    intros b V. exact (low_half a b V).
 Qed.
 
 (** What is kept of vCPU [i] of VM [v], which left in [s] on CPU [c] by exception [e]. *)
@@ -111,11 +119,13 @@ Record left_in (a : state) (v i : Z) : Prop := {
   li_pc : eq64 (saved_at a v i (CTX_SYSREG + REG_ELR_EL2)) (Step.elr e + if stepped was then 4 else 0);
 }.
 
+Definition width_read (x : option Released.exit) : bool * Z := match x with Some (Released.Reads _ w) => (true, w) | _ => (false, 0) end.
 Lemma reads_width : forall p w, was = Some (Released.Reads p w) -> w = width_of (Step.esr e).
 Proof.
   intros p w. unfold Released.exit_of. cbv zeta.
   repeat match goal with |- (if ?b then _ else _) = _ -> _ => destruct b end; try discriminate.
-  destruct (Z.testbit (Step.esr e) 6); [discriminate|]. now intros [= _ <-].
+  destruct (Z.testbit (Step.esr e) 6); intro E; [apply (f_equal width_read) in E; apply (f_equal (@fst bool Z)) in E; discriminate E|].
+  apply (f_equal width_read), (f_equal (@snd bool Z)) in E. symmetry. exact E.
 Qed.
 
 (* It comes to CPU [d], with [ins] in its record. *)
@@ -132,24 +142,30 @@ Proof. reflexivity. Qed.
 Lemma reg_skip : forall b, reg_of (skip_instruction b) REG_ELR_EL2 = wrap64 (reg_of b REG_ELR_EL2 + 4).
 Proof. intro b. unfold skip_instruction, set_regs. cbn [fold_left fst snd]. rewrite !reg_set_here. reflexivity. Qed.
 
+Lemma elr_brought : reg_of (brought d v i a) REG_ELR_EL2 = saved_at a v i (CTX_SYSREG + REG_ELR_EL2).
+Proof. rewrite reg_of_brought. reflexivity. Qed.
+Lemma again_pc : forall x y , eq64 x (y + 0) -> eq64 (wrap64 (x + 4)) (y + 4).
+Proof. intros x y E. rewrite Z.add_0_r in E. unfold wrap64. rewrite Z.mod_mod by (vm_compute; discriminate). now rewrite Zplus_mod, E, <- Zplus_mod. Qed.
+Lemma asked_alike : forall r b, let b' := set_vcpu v i r b in (forall n, x_of b' d n = x_of b d n) /\ (forall n, reg_of b' n = reg_of b n) /\ (forall n, said b' d n = said b d n).
+Proof. repeat split. Qed.
+
 Theorem entry_answers : (forall r, 0 <= r < 31 -> eq64 (x_of (Switch.enter_vcpu d v i a) d r) (Answers.again ram s c e ins r)) /\
   eq64 (reg_of (Switch.enter_vcpu d v i a) REG_ELR_EL2) (Answers.goes_on ram s c e ins).
 Proof.
   rewrite enter_is. set (b := brought d v i a).
   assert (BX : forall r, 0 <= r < 31 -> eq64 (x_of b d r) (had was r)) by (intros r R; unfold b; rewrite x_of_brought by auto; now apply (li_x _ _ _ L)).
   assert (BP : eq64 (reg_of b REG_ELR_EL2) (Step.elr e + if stepped was then 4 else 0)).
-  { unfold b. rewrite reg_of_brought. exact (li_pc _ _ _ L). }
+  { unfold b. rewrite elr_brought. exact (li_pc _ _ _ L). }
   assert (BI : forall w, 0 <= w < RUN_IN_END -> said b d w = ins (Z.to_nat w)) by (intros w W; unfold said, b; rewrite said_of_brought; now apply IN).
   assert (BV : vcpu_at b v i = vcpu_at a v i <| vcpu_state := VCPU_RUNNING |> <| vcpu_cpu := d |>) by apply vcpu_of_brought.
   pose proof (li_pending _ _ _ L) as PE. pose proof (li_syndrome _ _ _ L) as SY. pose proof reads_width as RW.
   clearbody b. unfold Switch.take_answer. rewrite BV. cbv zeta.
   change (pending (vcpu_at a v i <| vcpu_state := VCPU_RUNNING |> <| vcpu_cpu := d |>)) with (pending (vcpu_at a v i)).
   change (syndrome (vcpu_at a v i <| vcpu_state := VCPU_RUNNING |> <| vcpu_cpu := d |>)) with (syndrome (vcpu_at a v i)).
-  set (b' := set_vcpu v i _ b). assert (EX : forall r, x_of b' d r = x_of b d r) by reflexivity. assert (EP : forall r, reg_of b' r = reg_of b r) by reflexivity.
-  assert (EI : forall w, said b' d w = said b d w) by reflexivity. clearbody b'. rewrite PE.
+  set (b' := set_vcpu v i _ b). pose proof (asked_alike _ b : let b'' := b' in _) as (EX & EP & EI). clearbody b'. rewrite PE.
   unfold Answers.again, Answers.goes_on. cbv zeta. unfold had, stepped in *.
   change (has (said b' d RUN_IN_FLAGS) NIE_IN_ANSWER) with (negb (Z.land (said b' d RUN_IN_FLAGS) NIE_IN_ANSWER =? 0)).
-  rewrite EI, (BI RUN_IN_FLAGS) by (unfold RUN_IN_FLAGS, RUN_IN_END; lia).
+  rewrite (EI RUN_IN_FLAGS), (BI RUN_IN_FLAGS) by (unfold RUN_IN_FLAGS, RUN_IN_END; lia).
   destruct was as [[]|] eqn:W; cbn [asks_for] in *;
     try (match goal with |- context [PENDING_NONE =? PENDING_CALL] => change (PENDING_NONE =? PENDING_CALL) with false; change (PENDING_NONE =? PENDING_NONE) with true;
            cbn [orb] end; split; [intros r R; rewrite EX; now apply BX|rewrite EP; exact BP]).
@@ -163,12 +179,12 @@ Proof.
       * rewrite x_set_x. destruct (r =? field (Step.esr e) 16 5); [|rewrite EX; now apply BX]. rewrite EI, (BI RUN_IN_X0) by (unfold RUN_IN_X0, RUN_IN_END; lia).
         rewrite (RW _ _ eq_refl). apply loaded_is.
       * replace (r =? field (Step.esr e) 16 5) with false by lia. rewrite EX. now apply BX.
-    + rewrite reg_skip, QP. unfold wrap64. rewrite Z.mod_mod by (vm_compute; discriminate). rewrite Zplus_mod, BP, <- Zplus_mod. f_equal. lia.
+    + rewrite reg_skip, QP. exact (again_pc _ _ BP).
   - change (PENDING_WRITE =? PENDING_CALL) with false. change (PENDING_WRITE =? PENDING_NONE) with false. change (PENDING_WRITE =? PENDING_READ) with false. cbn [orb].
     rewrite negb_involutive. destruct (Z.land (ins (Z.to_nat RUN_IN_FLAGS)) NIE_IN_ANSWER =? 0); cbn [negb].
     { split; [intros r R; rewrite EX; now apply BX|rewrite EP; exact BP]. }
     split; [intros r R; rewrite x_skip, EX; now apply BX|].
-    rewrite reg_skip, EP. unfold wrap64. rewrite Z.mod_mod by (vm_compute; discriminate). rewrite Zplus_mod, BP, <- Zplus_mod. f_equal. lia.
+    rewrite reg_skip, EP. exact (again_pc _ _ BP).
   - change (PENDING_CALL =? PENDING_CALL) with true. cbv iota. unfold answer. cbn [answer_from]. split.
     + intros r R. rewrite !x_set_x, !EI, !BI by (unfold RUN_IN_X0, RUN_IN_END; lia). rewrite EX.
       destruct (Z.eqb_spec r (0 + 1 + 1 + 1)) as [->|]; [reflexivity|]. destruct (Z.eqb_spec r (0 + 1 + 1)) as [->|]; [reflexivity|].
