@@ -109,6 +109,7 @@ Hypothesis N : noted v k a.
 Hypothesis I : 0 <= i < NIE_MAX_VCPUS.
 Hypothesis C : 0 <= c < NIE_MAX_CPUS.
 Hypothesis RD : vcpu_state (vcpu_at a u i) = VCPU_READY.
+Hypothesis AC : vm_state (vm_at a u) = NIE_VM_ACTIVE.
 Hypothesis E : entered c u i a b.
 
 Lemma other_entered : u <> v -> noted v k b.
@@ -123,7 +124,7 @@ Proof.
   intros ->. destruct E as [[E0 E1] E2 E3 E4 E5], N as [N1 N2 N3 N4 N5]. pose proof (E4 v) as VM. unfold vm_view in VM. injection VM as M1 M2 M3.
   constructor.
   - intros d D R. pose proof (E5 d) as X. unfold run_view in X. change (Answers.on (k <| Answers.on ::= Answers.at_ c i |>) d) with (if d =? c then i else Answers.on k d).
-    destruct (Z.eqb_spec d c) as [->|ND]; injection X as X1 X2; rewrite X2; [now split|]. rewrite X1 in R. destruct (N1 d D R) as [Y1 Y2]. split; [exact Y1|].
+    destruct (Z.eqb_spec d c) as [->|ND]; injection X as X1 X2; rewrite X2; [split; [reflexivity|]; split; [exact E1|rewrite M1, AC; discriminate]|]. rewrite X1 in R. destruct (N1 d D R) as (Y1 & Y2 & Y3). split; [exact Y1|]. rewrite M1. split; [|exact Y3].
     assert (J : cpu_vm (cpu_at a d) <> CPU_HOST) by (rewrite R; unfold CPU_HOST, NIE_MAX_VMS in *; lia). destruct (RU d D J) as [J1 J2]. rewrite R in J2.
     destruct (E2 v (cpu_vcpu (cpu_at a d)) J1) as [[_ Q]|Q]; [rewrite Q, RD in J2; discriminate J2|]. rewrite Q. exact Y2.
   - rewrite M1. exact N2.
@@ -201,9 +202,10 @@ Proof.
   { intros w B. unfold said, a1. rewrite cpu_put, Z.eqb_refl. transitivity (Map.get (fill RUN_IN_END 0 (fun w => ins (Z.to_nat w)) (Map.const 0)) w); [reflexivity|].
     unfold RUN_IN_END in *. rewrite get_fill by lia. replace ((0 <=? w) && (w <? 0 + 10)) with true by lia. now rewrite Z.sub_0_r. }
   clearbody a1. pose proof (calm_noted v k a V W N a1 C1) as N1. pose proof (calm_runners _ _ C1 RU) as R1.
+  assert (A1 : vm_state (vm_at a1 (x 1)) = NIE_VM_ACTIVE) by (pose proof (ca_vms _ _ C1 (x 1)) as Q; unfold vm_view in Q; injection Q as Q _ _; now rewrite Q).
   assert (RD1 : vcpu_state (vcpu_at a1 (x 1) (x 2)) = VCPU_READY) by (unfold vcpu_at in *; rewrite (ca_vcpus _ _ C1); exact RD).
   destruct (Z.eq_dec (x 1) v) as [U|U].
-  - left. rewrite U in *. unfold goes_in. exists (x 2), a1. repeat (split; [first [reflexivity|assumption]|]). exact (it_entered v k a1 _ c v (x 2) V R1 N1 RD1 E eq_refl).
+  - left. rewrite U in *. unfold goes_in. exists (x 2), a1. repeat (split; [first [reflexivity|assumption]|]). exact (it_entered v k a1 _ c v (x 2) V R1 N1 RD1 A1 E eq_refl).
   - right. intro F. split; [intros [Q _]; contradiction|]. pose proof (en_cpu _ _ _ _ _ E c) as Q. rewrite Z.eqb_refl in Q. unfold run_view in Q. injection Q as Q _.
     split; [rewrite Q; exact U|]. exact (other_entered v k a1 _ c (x 1) (x 2) V R1 N1 E U).
 Qed.

@@ -19,7 +19,7 @@ Definition lives (v : Z) (a : state) : Prop := vm_state (vm_at a v) = NIE_VM_BUI
 
 Record noted (v : Z) (k : Answers.book) (a : state) : Prop := {
   no_on : forall c, 0 <= c < NIE_MAX_CPUS -> cpu_vm (cpu_at a c) = v ->
-    Answers.on k c = cpu_vcpu (cpu_at a c) /\ pending (vcpu_at a v (cpu_vcpu (cpu_at a c))) = PENDING_NONE;
+    Answers.on k c = cpu_vcpu (cpu_at a c) /\ pending (vcpu_at a v (cpu_vcpu (cpu_at a c))) = PENDING_NONE /\ vm_state (vm_at a v) <> NIE_VM_BUILDING;
   no_building : vm_state (vm_at a v) = NIE_VM_BUILDING -> forall i, Answers.stood k i = None;
   no_window : lives v a -> forall p, Answers.window k p = vcpu_abort.in_ram_window a v p;
   no_left : vm_state (vm_at a v) = NIE_VM_ACTIVE -> forall i s c e, 0 <= i < NIE_MAX_VCPUS -> Answers.stood k i = Some (s, c, e) ->
@@ -68,7 +68,7 @@ Proof.
   constructor.
   - intros c C R. pose proof (C1 c C R) as E. unfold run_view in E. injection E as E1 E2. rewrite R in E1.
     assert (I : 0 <= cpu_vcpu (cpu_at a c) < NIE_MAX_VCPUS) by (apply IR; auto; rewrite <- E1; unfold CPU_HOST, NIE_MAX_VMS in *; lia).
-    rewrite E2, V1 by exact I. apply N1; auto.
+    rewrite E2, V1, ST by exact I. apply N1; auto.
   - rewrite ST. exact N2.
   - intros L p. unfold lives in L. rewrite ST in L. rewrite N3 by exact L. unfold vcpu_abort.in_ram_window. destruct RB as [-> ->]. reflexivity.
   - intros A i s c e I ST' RD. rewrite ST in A. rewrite V1 in RD by exact I. eapply left_same; [eapply N4; eauto|auto|auto].
@@ -110,7 +110,7 @@ Lemma state_set : forall r, ram_base r = ram_base (vm_at a v) -> ram_pages r = r
 Proof.
   intros r RB RP NB AC. destruct N as [N1 N2 N3 N4 N5]. assert (E : vm_at (set_vm v r a) v = r) by (rewrite vm_put, Z.eqb_refl; reflexivity).
   constructor; try (rewrite E).
-  - exact N1.
+  - intros c C R. destruct (N1 c C R) as (Y1 & Y2 & _). split; [exact Y1|]. split; [exact Y2|exact NB].
   - intro B. destruct (NB B).
   - intros [L|L] p; [rewrite E in L; destruct (NB L)|]. rewrite E in L. unfold vcpu_abort.in_ram_window. rewrite E, RB, RP. rewrite N3; [reflexivity|left; auto].
   - intros A i s c e I S. rewrite (N2 (AC A)) in S. discriminate S.
@@ -137,7 +137,9 @@ Lemma cleared_noted : forall u b, calm a b -> noted v k (set_vm u no_vm b).
 Proof.
   intros u b CA. assert (NB : noted v k b) by (eapply still_noted; eauto; now apply calm_still). destruct (Z.eq_dec u v) as [->|U].
   - destruct NB as [N1 N2 N3 N4 N5]. assert (E : vm_at (set_vm v no_vm b) v = no_vm) by (rewrite vm_put, Z.eqb_refl; reflexivity).
-    constructor; try (rewrite E; discriminate); [exact N1|]. intros [L|L]; rewrite E in L; discriminate L.
+    constructor; try (rewrite E; discriminate).
+    + intros c C R. destruct (N1 c C R) as (Y1 & Y2 & _). split; [exact Y1|]. split; [exact Y2|rewrite E; discriminate].
+    + intros [L|L]; rewrite E in L; discriminate L.
   - eapply still_noted; [exact V| | |exact NB].
     + intros c C R. pose proof (ca_cpus _ _ CA c) as X. unfold run_view in X. injection X as X1 X2. rewrite X2. apply IR; auto. congruence.
     + constructor; auto. rewrite vm_put. now replace (v =? u) with false by lia.
@@ -157,10 +159,10 @@ Proof.
   assert (ES : forall j w, 0 <= j < NIE_MAX_VCPUS -> saved_at b v j w = if (v =? u) && (j =? i) then Map.get m w else saved_at a v j w) by (intros; exact (saved_put u i m (set_vcpu u i r a) v j w I H)).
   destruct (Z.eq_dec u v) as [->|U].
   - destruct N as [N1 N2 N3 N4 N5]. constructor; try (intro A; destruct (NA A)).
-    + intros c C R. change (cpu_at b c) with (cpu_at a c) in *. destruct (N1 c C R) as [X Y]. split; [exact X|].
+    + intros c C R. change (cpu_at b c) with (cpu_at a c) in *. destruct (N1 c C R) as (X & Y & Z0). split; [exact X|].
       assert (J : cpu_vm (cpu_at a c) <> CPU_HOST) by (rewrite R; unfold CPU_HOST, NIE_MAX_VMS in *; lia).
       destruct (RU c C J) as [J1 J2]. rewrite R in J2. rewrite EV by exact J1.
-      destruct (Z.eqb_spec (cpu_vcpu (cpu_at a c)) i) as [E|]; [destruct NR; rewrite <- E; exact J2|]. rewrite andb_false_r. exact Y.
+      destruct (Z.eqb_spec (cpu_vcpu (cpu_at a c)) i) as [E|]; [destruct NR; rewrite <- E; exact J2|]. rewrite andb_false_r. split; [exact Y|exact Z0].
     + exact N2.
     + exact N3.
   - eapply still_noted; [exact V|exact IR| |exact N]. constructor; auto.
