@@ -8,7 +8,7 @@ From nie.spec Require Import State Registers Switch Actions.
 From nie.spec Require Step Released Answers.
 From nie.spec.trap Require Import sysreg vcpu_abort vcpu_call trap.
 From nie.proof.invariant Require Import Meaning.
-From nie.proof.refine Require inject_exact.
+From nie.proof.refine Require inject_exact vcpu_abort_exact.
 From nie.proof.security Require trap_releases.
 From nie.proof.security Require Import registers_switched entry_forgets Answered Calm Noted Entered Departed.
 Import ListNotations RecordSetNotations.
@@ -307,5 +307,70 @@ Proof.
   rewrite ?b_x in *. destruct (vcpu_call_answer _ _ _ _ _) as [w d]. cbn [snd] in *. now apply calm_x.
 Qed.
 End Call.
+
+Hypothesis KA : (k =? EC_DATA_ABORT) || (k =? EC_INSTRUCTION_ABORT) = true.
+Let page := fault_page (Step.hpfar e).
+Lemma page_is : Z.land (Z.shiftr (Step.hpfar e) 4) 0xfffffffffff = page.
+Proof. apply inject_exact.field_is; lia || reflexivity. Qed.
+Definition abort_was : option Released.exit :=
+  if negb (is_translation (Step.esr e)) || negb (page <? 2 ^ 27) || Machine.valid (Released.found s c e) || (Released.found s c e =? DESC_SPENT) then None
+  else if ram page then Some (Released.Misses (page * 4096))
+  else if (k =? EC_DATA_ABORT) && mmio_decodable (Step.esr e) then
+    Some (if has (Step.esr e) ISS_WNR then Released.Writes (page * 4096 + Step.far e mod 4096) (width_of (Step.esr e)) ((if Z.land (Z.shiftr (Step.esr e) 16) 31 =? 31 then 0 else Step.x s c (Z.land (Z.shiftr (Step.esr e) 16) 31)) mod 2 ^ (8 * width_of (Step.esr e)))
+          else Released.Reads (page * 4096 + Step.far e mod 4096) (width_of (Step.esr e)))
+  else None.
+Lemma was_abort : was = abort_was.
+Proof.
+  unfold Released.exit_of, abort_was. cbv zeta. rewrite kind_is, class_is. fold k. cbn [negb]. rewrite page_is.
+  assert (NE : forall n, n <> EC_DATA_ABORT -> n <> EC_INSTRUCTION_ABORT -> (k =? n) = false).
+  { intros n N1 N2. apply Z.eqb_neq. intro Q. rewrite Q in KA. apply orb_prop in KA as [A|A]; apply Z.eqb_eq in A; contradiction. }
+  rewrite (NE EC_WFX), (NE EC_HVC64), (NE EC_SMC64), (NE EC_SYSREG), KA by discriminate. cbn [orb].
+  unfold is_translation, mmio_decodable, width_of. change FSC_TYPE with 0x3c. change FSC_TRANSLATION with 4.
+  change ISS_ISV with (2 ^ 24). change ISS_S1PTW with (2 ^ 7). change ISS_CM with (2 ^ 8). change ISS_WNR with (2 ^ 6). rewrite !trap_releases.bit_is by lia. reflexivity.
+Qed.
+Lemma abort_not_off : is_off was = false.
+Proof. rewrite was_abort. unfold abort_was. repeat match goal with |- is_off (if ?t then _ else _) = _ => destruct t end; try reflexivity. now destruct (has _ _). Qed.
+Lemma abort_steps : forall w, asks_for w = PENDING_NONE -> stepped e w = false.
+Proof.
+  intros w A. assert (E : Released.is_sync e EC_WFX || Released.is_sync e EC_SMC64 || Released.is_sync e EC_SYSREG = false).
+  { rewrite !sync_is. apply orb_prop in KA as [B|B]; apply Z.eqb_eq in B; rewrite B; reflexivity. }
+  destruct w as [[]|]; try exact E; discriminate A.
+Qed.
+
+Lemma aborted : ends_with (snd (vcpu_abort c (Step.esr e) a)).
+Proof.
+  unfold vcpu_abort. cbv zeta. rewrite TP. fold v page. change (2 ^ (NIE_IPA_BITS - NIE_PAGE_SHIFT)) with (2 ^ 27). pose proof was_abort as WA. unfold abort_was in WA.
+  assert (AB : forall f, ends_with (inject_abort (Step.esr e) f a)) by (intro f; left; apply calm_abort, calm_refl).
+  destruct (is_translation (Step.esr e)); cbn [negb orb] in *; [|apply AB]. destruct (Z.ltb_spec page (2 ^ 27)) as [L|L]; cbn [negb orb] in *; [|apply AB].
+  cbv zeta in TF. fold page in TF. rewrite (TF L), vcpu_abort_exact.enc_maps, vcpu_abort_exact.enc_is_spent in WA.
+  destruct (entry_of a v page) as [| |p|p|p|p]; cbn [vcpu_abort_exact.maps_something orb] in *; try (left; apply calm_refl); try apply AB.
+  destruct (in_ram_window a v page) eqn:IW.
+  { right. exists (Exit NIE_EXIT_PAGE_MISSING (address_of page) 0 0), a. split; [apply near_refl|]. split; [reflexivity|]. split; [now rewrite abort_not_off|].
+    intro HW. rewrite (HW page), IW in WA. rewrite WA. apply (fits_plain a _ false); auto. now apply abort_steps. }
+  unfold k in WA. rewrite TE in WA. destruct ((exception_class (Step.esr e) =? EC_DATA_ABORT) && mmio_decodable (Step.esr e)) eqn:DA; [|apply AB].
+  assert (ASK : forall x p w, (exit_reason x =? NIE_EXIT_CPU_OFF) = false -> ((forall q, ram q = in_ram_window a v q) -> was = w) -> asks_for w = p -> (forall r, had s c e w r = Step.x s c r) -> stepped e w = false ->
+    ends_with (snd (exit_vcpu c x (set_vcpu v i (vcpu_at a v i <| pending := p |> <| syndrome := field (Step.esr e) 0 25 |>) a)))).
+  { intros x p w O E A H S. right. eexists x, _. split; [apply near_ask; [exact I|apply near_refl]|]. split; [reflexivity|]. split; [now rewrite abort_not_off|].
+    intro HW. rewrite (E HW). set (r := vcpu_at a v i <| pending := p |> <| syndrome := field (Step.esr e) 0 25 |>).
+    assert (EV : vcpu_at (set_vcpu v i r a) v i = r) by (rewrite vcpu_put, !Z.eqb_refl by exact I; reflexivity). constructor.
+    - rewrite EV. exact (eq_sym A).
+    - intros _. rewrite EV. reflexivity.
+    - intros q Q. change (x_of (set_vcpu v i r a) c q) with (x_of a c q). rewrite H, TX by exact Q. apply Z.mod_mod. vm_compute. discriminate.
+    - change (reg_of (set_vcpu v i r a) REG_ELR_EL2) with (reg_of a REG_ELR_EL2). rewrite S, TL, Z.add_0_r. reflexivity. }
+  unfold mmio_exit. cbv zeta. fold v i. destruct (has (Step.esr e) ISS_WNR) eqn:WR.
+  - eapply ASK; [reflexivity|intro HW; rewrite WA, (HW page), IW; reflexivity|reflexivity|reflexivity|reflexivity].
+  - eapply ASK; [reflexivity|intro HW; rewrite WA, (HW page), IW; reflexivity|reflexivity|reflexivity|reflexivity].
+Qed.
 End Sync.
+
+Theorem trap_ends : ends_with (snd (vcpu_trap c (Step.kind e) a)).
+Proof.
+  destruct (Z.eq_dec (Step.kind e) TRAP_SYNC) as [K|K]; [|now apply interrupted]. unfold vcpu_trap. rewrite K. change (TRAP_SYNC =? TRAP_SYNC) with true. cbv iota. unfold vcpu_sync. cbv zeta.
+  destruct (Z.eqb_spec (exception_class (reg_of a REG_ESR_EL2)) EC_WFX); [now apply waited|].
+  destruct (Z.eqb_spec (exception_class (reg_of a REG_ESR_EL2)) EC_SMC64); [now apply (called K true)|].
+  destruct (Z.eqb_spec (exception_class (reg_of a REG_ESR_EL2)) EC_HVC64); [now apply (called K false)|].
+  destruct (Z.eqb_spec (exception_class (reg_of a REG_ESR_EL2)) EC_SYSREG); [rewrite TE; now apply sent|].
+  destruct ((exception_class (reg_of a REG_ESR_EL2) =? EC_INSTRUCTION_ABORT) || _)%bool eqn:A; [rewrite TE; apply aborted; [exact K|now rewrite orb_comm]|].
+  left. cbn [snd]. apply calm_undefined, calm_refl.
+Qed.
 End Trap.
