@@ -107,5 +107,5 @@ Fixpoint verdicts (P : program gvar) (w : who) (k : book) (s : machine) (created
   end.
 
 (* Whatever the host answers, and to what. *)
-Definition registers_integral (start : machine -> Prop) (P : program gvar) : Prop := forall s tr w,
+Definition registers_integral (start : machine -> Prop) (P : program gvar) : Prop := forall s tr w, 0 <= vm w < NIE_MAX_VMS ->
   start s -> forall b, In b (verdicts P w no_book s 0 0 tr) -> b = true.
