@@ -153,6 +153,8 @@ From nie.proof.security Require forge_answer.
 Print Assumptions forge_answer.memory_answer_forges.
 Print Assumptions forge_answer.whole_answer_forges.
 Print Assumptions forge_answer.core_answers.
+From nie.proof.security Require core_keeps_registers.
+Print Assumptions core_keeps_registers.core_keeps_registers.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
 From nie.proof.security Require registers_switched.
