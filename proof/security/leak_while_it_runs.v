@@ -12,7 +12,7 @@ From nie.generated Require Program.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Snapshot Midway.
 From nie.proof.security Require tells_nothing_witness.
-From nie.proof.security Require Import page_remove_witness leak_scrub Alike noninterference core_is_safe Twins twins_trap twins_next calm_witness confidential_while_it_runs.
+From nie.proof.security Require Import page_remove_witness leak_scrub Alike noninterference core_is_safe Twins twins_trap twins_next calm_runs confidential_while_it_runs.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope list_scope.
