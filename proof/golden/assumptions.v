@@ -121,6 +121,8 @@ From nie.proof.security Require core_keeps_to_itself.
 Print Assumptions core_keeps_to_itself.core_keeps_to_itself.
 From nie.proof.security Require keeps_witness.
 Print Assumptions keeps_witness.a_page_is_kept.
+From nie.proof.security Require core_is_sound.
+Print Assumptions core_is_sound.core_is_sound.
 From nie.proof.security Require leak_exit.
 Print Assumptions leak_exit.register_leaks.
 Print Assumptions leak_exit.syndrome_leaks.
