@@ -6,6 +6,7 @@ Require nie.proof.security.vm_info_isolates.
 Require nie.proof.security.exit_releases.
 Require nie.proof.security.vcpu_run_isolates.
 Require nie.proof.security.trap_tells.
+Require nie.proof.security.offset_traces.
 Require nie.proof.security.vcpu_create_isolates.
 Require nie.proof.security.vcpu_destroy_isolates.
 Require nie.proof.security.vm_create_isolates.
@@ -29,17 +30,21 @@ Require nie.proof.security.leak_late.
 Require nie.proof.security.leak_timer.
 Require nie.proof.security.forge_spent.
 Require nie.proof.security.forge_answer.
+Require nie.proof.security.core_keeps_registers.
 Require nie.proof.security.not_vacuous.
 Require nie.proof.security.calls_tell_nothing.
 Require nie.proof.security.host_traps_tell_nothing.
-Require nie.proof.security.confidential_while_it_runs.
 Require nie.proof.security.tells_nothing_witness.
+Require nie.proof.security.confidential_while_it_runs.
+Require nie.proof.security.calm_witness.
+Require nie.proof.security.leak_while_it_runs.
 Require nie.model.Walk.
 Require nie.proof.security.registers_switched.
 Require nie.proof.security.entry_forgets.
 Require nie.proof.security.core_is_safe.
 Require nie.proof.security.core_is_correct.
 Require nie.proof.security.vectors_are_correct.
+Require nie.proof.security.core_is_sound.
 Require nie.proof.security.core_keeps_to_itself.
 Require nie.proof.security.page_remove_witness.
 Open Scope Z_scope.
@@ -88,6 +93,11 @@ Definition check_trap_tells_released :
   nie.proof.security.trap_tells.exceptions_tell_released nie.generated.Program.core
 := nie.proof.security.trap_tells.trap_tells_released.
 Print Assumptions check_trap_tells_released.
+
+Definition check_runs_tell_what_is_released :
+  nie.proof.security.offset_traces.runs_tell_released nie.generated.Program.core
+:= nie.proof.security.offset_traces.runs_tell_what_is_released.
+Print Assumptions check_runs_tell_what_is_released.
 
 Definition check_exit_shows_no_vm :
   forall (c v i : Z) (e : nie.spec.Switch.exit) (a : nie.spec.State.state),
@@ -305,6 +315,11 @@ Definition check_memory_answer_forges :
 := nie.proof.security.forge_answer.memory_answer_forges.
 Print Assumptions check_memory_answer_forges.
 
+Definition check_core_keeps_registers :
+  nie.spec.Answers.registers_integral (nie.proof.security.core_is_safe.after_boot nie.generated.Program.core) nie.generated.Program.core
+:= nie.proof.security.core_keeps_registers.core_keeps_registers.
+Print Assumptions check_core_keeps_registers.
+
 Definition check_not_vacuous :
   exists (s t t' : nie.spec.Step.machine) (g g' : nie.spec.Step.log),
          nie.proof.security.core_is_safe.after_boot nie.generated.Program.core s /\
@@ -356,6 +371,13 @@ Definition check_host_traps_tell_nothing :
 := nie.proof.security.host_traps_tell_nothing.host_traps_tell_nothing.
 Print Assumptions check_host_traps_tell_nothing.
 
+Definition check_keeping_a_word_tells :
+  ~
+       nie.proof.security.noninterference.tells_nothing (nie.proof.security.tells_nothing_witness.telling nie.generated.Program.core) "call_page_remove"
+         nie.proof.security.page_remove_isolates.three_words
+:= nie.proof.security.tells_nothing_witness.keeping_a_word_tells.
+Print Assumptions check_keeping_a_word_tells.
+
 Definition check_confidential_while_it_runs :
   forall (s : nie.spec.Step.machine) (w : nie.spec.Released.who) (ram : Z -> bool) (tr1 tr2 : list nie.spec.Step.label)
          (t1 t2 : nie.spec.Step.machine) (g1 g2 : nie.spec.Step.log),
@@ -374,12 +396,27 @@ Definition check_confidential_while_it_runs :
 := nie.proof.security.confidential_while_it_runs.confidential_while_it_runs.
 Print Assumptions check_confidential_while_it_runs.
 
-Definition check_keeping_a_word_tells :
-  ~
-       nie.proof.security.noninterference.tells_nothing (nie.proof.security.tells_nothing_witness.telling nie.generated.Program.core) "call_page_remove"
-         nie.proof.security.page_remove_isolates.three_words
-:= nie.proof.security.tells_nothing_witness.keeping_a_word_tells.
-Print Assumptions check_keeping_a_word_tells.
+Definition check_calm_not_vacuous :
+  exists (s t t' : nie.spec.Step.machine) (g g' : nie.spec.Step.log),
+         nie.proof.security.core_is_safe.after_boot nie.generated.Program.core s /\
+         nie.spec.Step.run nie.generated.Program.core s (nie.proof.security.calm_runs.a_beginning 5) = nie.spec.Step.Ok t g /\
+         nie.spec.Step.run nie.generated.Program.core s (nie.proof.security.calm_runs.a_beginning 6) = nie.spec.Step.Ok t' g' /\
+         nie.proof.security.confidential_while_it_runs.calm nie.generated.Program.core nie.proof.security.Summed.the_vm s (nie.proof.security.calm_runs.a_beginning 5) /\
+         nie.proof.security.confidential_while_it_runs.calm nie.generated.Program.core nie.proof.security.Summed.the_vm s (nie.proof.security.calm_runs.a_beginning 6) /\
+         nie.spec.Isolation.shown nie.generated.Program.core nie.proof.security.Summed.the_vm nie.proof.security.Summed.no_ram s nil (nie.proof.security.calm_runs.a_beginning 5) s =
+         nie.spec.Isolation.shown nie.generated.Program.core nie.proof.security.Summed.the_vm nie.proof.security.Summed.no_ram s nil (nie.proof.security.calm_runs.a_beginning 6) s /\
+         Forall (fun a : Z => a = nie.generated.Constants.NIE_OK) (nie.proof.security.Summed.answers nie.generated.Program.core s (nie.proof.security.calm_runs.a_beginning 5)) /\
+         Forall (fun a : Z => a = nie.generated.Constants.NIE_OK) (nie.proof.security.Summed.answers nie.generated.Program.core s (nie.proof.security.calm_runs.a_beginning 6)) /\
+         nie.spec.Released.live nie.generated.Program.core s (nie.proof.security.calm_runs.a_beginning 5) nie.proof.security.Summed.the_vm = true /\
+         nie.spec.Released.live nie.generated.Program.core s (nie.proof.security.calm_runs.a_beginning 6) nie.proof.security.Summed.the_vm = true /\
+         nie.proof.security.not_vacuous.finds 0 1 5 t /\ nie.proof.security.not_vacuous.finds 0 1 6 t'
+:= nie.proof.security.calm_witness.calm_not_vacuous.
+Print Assumptions check_calm_not_vacuous.
+
+Definition check_scrub_leaks_while_it_runs :
+  ~ nie.proof.security.confidential_while_it_runs.twins_stay_alike (nie.proof.security.leak_scrub.leaky nie.generated.Program.core)
+:= nie.proof.security.leak_while_it_runs.scrub_leaks_while_it_runs.
+Print Assumptions check_scrub_leaks_while_it_runs.
 
 Definition check_walk_is_exact :
   forall h : nie.model.Machine.hw,
@@ -441,6 +478,11 @@ Definition check_vectors_are_correct :
   nie.proof.security.vectors_are_correct.correct_with_vectors nie.generated.Program.core
 := nie.proof.security.vectors_are_correct.vectors_are_correct.
 Print Assumptions check_vectors_are_correct.
+
+Definition check_core_is_sound :
+  nie.spec.Isolation.sound (nie.proof.security.core_is_safe.after_boot nie.generated.Program.core) nie.generated.Program.core
+:= nie.proof.security.core_is_sound.core_is_sound.
+Print Assumptions check_core_is_sound.
 
 Definition check_core_keeps_to_itself :
   nie.spec.Kept.keeps_to_itself (nie.proof.security.core_is_safe.after_boot nie.generated.Program.core) nie.generated.Program.core
