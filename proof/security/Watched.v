@@ -224,15 +224,17 @@ Proof.
     Machine.ic_invalidate, Machine.sysreg_read, Machine.sysreg_write, Machine.fp_save, Machine.fp_load, Machine.fp_zero; fair.
 Qed.
 
-Lemma follow_load : forall g i, follows drop keeps (load g i) (load g i).
+(* The object's array is looked at no further. *)
+Lemma follow_load : forall g j, follows drop keeps (load g j) (load g j).
 Proof.
-  intros g i [gl hw]. unfold load, drop. cbn. destruct (place _ _ _); [|reflexivity].
-  eexists. split; [reflexivity|]. split; [reflexivity|apply keeps_refl].
+  intros g j s. unfold load. generalize (place (dims g) j 0). intros [k|]; [|reflexivity].
+  exists s. split; [reflexivity|]. split; [reflexivity|apply keeps_refl].
 Qed.
-Lemma follow_store : forall g i v, follows drop keeps (store g i v) (store g i v).
+Lemma follow_store : forall g j x, follows drop keeps (store g j x) (store g j x).
 Proof.
-  intros g i v [gl hw]. unfold store, drop. cbn. destruct (place _ _ _); [|reflexivity].
-  eexists. split; [reflexivity|]. split; [reflexivity|]. intro O. split; [exact O|]. exists []. rewrite app_nil_r. split; auto. constructor.
+  intros g j x s. unfold store. change (C_store.glob (drop s)) with (C_store.glob s). generalize (place (dims g) j 0). intros [k|]; [|reflexivity].
+  generalize (set_field g (Map.set (field g (C_store.glob s)) k x) (C_store.glob s)). intro gl.
+  exists (Mach gl (C_store.hw s)). split; [reflexivity|]. split; [reflexivity|]. intro O; split; [exact O|]; exists []; rewrite app_nil_r; split; [reflexivity|constructor].
 Qed.
 
 (* What the program does on the machine, it does when watched; if the run ended [ok], every state met was safe. *)

@@ -191,14 +191,16 @@ Proof.
   all: try (apply leaves_word; intro; first [apply leaves_input | apply leaves_told; assumption | apply leaves_does; reflexivity]).
   all: try (apply leaves_does; intro; now rewrite zero_fp_mem).
 Qed.
+(* The object's array is looked at no further. *)
 Lemma track_load : forall g j, follows drop tracked (load g j) (load g j).
 Proof.
-  intros g j [gl hw]. unfold load, drop. cbn. destruct (place _ _ _); [|reflexivity].
-  eexists. split; [reflexivity|]. split; [reflexivity|]. now apply tracked_same.
+  intros g j s. unfold load. generalize (place (dims g) j 0). intros [k|]; [|reflexivity].
+  exists s. split; [reflexivity|]. split; [reflexivity|now apply tracked_same].
 Qed.
 Lemma track_store : forall g j x, follows drop tracked (store g j x) (store g j x).
 Proof.
-  intros g j x [gl hw]. unfold store, drop. cbn. destruct (place _ _ _); [|reflexivity].
-  eexists. split; [reflexivity|]. split; [reflexivity|]. now apply tracked_same.
+  intros g j x s. unfold store. change (C_store.glob (drop s)) with (C_store.glob s). generalize (place (dims g) j 0). intros [k|]; [|reflexivity].
+  generalize (set_field g (Map.set (field g (C_store.glob s)) k x) (C_store.glob s)). intro gl.
+  exists (Mach gl (C_store.hw s)). split; [reflexivity|]. split; [reflexivity|]. now apply tracked_same.
 Qed.
 End Page.
