@@ -13,6 +13,8 @@ Require nie.proof.security.vm_stop_isolates.
 Require nie.proof.security.vm_activate_isolates.
 Require nie.proof.security.table_remove_isolates.
 Require nie.proof.security.page_add_zero_isolates.
+Require nie.proof.refine.page_shown.
+Require nie.proof.security.page_shown_mutants.
 Require nie.proof.security.page_shared_add_isolates.
 Require nie.proof.security.table_add_isolates.
 Require nie.proof.security.page_add_isolates.
@@ -25,6 +27,8 @@ Require nie.proof.security.leak_reuse.
 Require nie.proof.security.leak_late.
 Require nie.proof.security.leak_timer.
 Require nie.proof.security.forge_spent.
+Require nie.proof.security.forge_answer.
+Require nie.proof.security.not_vacuous.
 Require nie.proof.security.calls_tell_nothing.
 Require nie.proof.security.host_traps_tell_nothing.
 Require nie.proof.security.tells_nothing_witness.
@@ -32,6 +36,7 @@ Require nie.model.Walk.
 Require nie.proof.security.registers_switched.
 Require nie.proof.security.entry_forgets.
 Require nie.proof.security.core_is_safe.
+Require nie.proof.security.core_is_correct.
 Require nie.proof.security.page_remove_witness.
 Open Scope Z_scope.
 
@@ -186,6 +191,16 @@ Definition check_page_add_zero_does :
 := nie.proof.security.page_add_zero_isolates.page_add_zero_does.
 Print Assumptions check_page_add_zero_does.
 
+Definition check_page_add_zero_shows_zeros :
+  nie.proof.refine.page_shown_statement.page_add_zero_shows nie.generated.Program.core
+:= nie.proof.refine.page_shown.page_add_zero_shows_zeros.
+Print Assumptions check_page_add_zero_shows_zeros.
+
+Definition check_without_scrub :
+  ~ nie.proof.refine.page_shown_statement.page_add_zero_shows (nie.proof.security.flush_mutants.replaced nie.proof.security.page_shown_mutants.no_scrub nie.generated.Program.core)
+:= nie.proof.security.page_shown_mutants.without_scrub.
+Print Assumptions check_without_scrub.
+
 Definition check_page_shared_add_is_correct :
   nie.proof.refine.statements.page_shared_add_correct nie.generated.Program.core
 := nie.proof.Theorems.page_shared_add_is_correct.
@@ -217,6 +232,11 @@ Definition check_page_add_does :
   nie.proof.security.page_add_isolates.adds nie.generated.Program.core
 := nie.proof.security.page_add_isolates.page_add_does.
 Print Assumptions check_page_add_does.
+
+Definition check_page_add_shows_measured :
+  nie.proof.refine.page_shown_statement.page_add_shows nie.generated.Program.core
+:= nie.proof.refine.page_shown.page_add_shows_measured.
+Print Assumptions check_page_add_shows_measured.
 
 Definition check_page_remove_does :
   nie.spec.Isolation.does nie.proof.refine.Relation.R nie.generated.Program.core "call_page_remove" nie.proof.security.page_remove_isolates.three_words
@@ -263,6 +283,54 @@ Definition check_spent_forges :
   ~ nie.spec.Isolation.memory_integral nie.proof.security.leak_scrub.starts (nie.proof.security.forge_spent.forging nie.generated.Program.core)
 := nie.proof.security.forge_spent.spent_forges.
 Print Assumptions check_spent_forges.
+
+Definition check_memory_answer_forges :
+  ~
+       nie.spec.Answers.registers_integral (nie.proof.security.core_is_safe.after_boot (nie.proof.security.forge_answer.answers_for_memory nie.generated.Program.core))
+         (nie.proof.security.forge_answer.answers_for_memory nie.generated.Program.core)
+:= nie.proof.security.forge_answer.memory_answer_forges.
+Print Assumptions check_memory_answer_forges.
+
+Definition check_not_vacuous :
+  exists (s t t' : nie.spec.Step.machine) (g g' : nie.spec.Step.log),
+         nie.proof.security.core_is_safe.after_boot nie.generated.Program.core s /\
+         nie.spec.Step.run nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 5) = nie.spec.Step.Ok t g /\
+         nie.spec.Step.run nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 6) = nie.spec.Step.Ok t' g' /\
+         nie.spec.Isolation.shown nie.generated.Program.core nie.proof.security.Summed.the_vm nie.proof.security.Summed.no_ram s nil (nie.proof.security.Lifetime.a_life 5) s =
+         nie.spec.Isolation.shown nie.generated.Program.core nie.proof.security.Summed.the_vm nie.proof.security.Summed.no_ram s nil (nie.proof.security.Lifetime.a_life 6) s /\
+         (exists (a : nie.spec.Released.always) (ins : nat -> Z),
+            In (nie.spec.Isolation.Left 0 (nie.spec.Released.Exit (nie.spec.Released.Writes 150995235 1 65) a) ins)
+              (nie.spec.Isolation.shown nie.generated.Program.core nie.proof.security.Summed.the_vm nie.proof.security.Summed.no_ram s nil (nie.proof.security.Lifetime.a_life 5) s)) /\
+         Forall (fun a : Z => a = nie.generated.Constants.NIE_OK) (nie.proof.security.Summed.answers nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 5)) /\
+         Forall (fun a : Z => a = nie.generated.Constants.NIE_OK) (nie.proof.security.Summed.answers nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 6)) /\
+         nie.spec.Released.live nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 5) nie.proof.security.Summed.the_vm = true /\
+         nie.spec.Released.live nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 6) nie.proof.security.Summed.the_vm = true /\
+         nie.proof.security.not_vacuous.finds 1 1 5 t /\ nie.proof.security.not_vacuous.finds 1 1 6 t'
+:= nie.proof.security.not_vacuous.not_vacuous.
+Print Assumptions check_not_vacuous.
+
+Definition check_reuse_not_vacuous :
+  exists (s t t' : nie.spec.Step.machine) (g g' : nie.spec.Step.log),
+         nie.proof.security.core_is_safe.after_boot nie.generated.Program.core s /\
+         nie.spec.Step.run nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 5 ++ nie.proof.security.Lifetime.another) = nie.spec.Step.Ok t g /\
+         nie.spec.Step.run nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 6 ++ nie.proof.security.Lifetime.another) = nie.spec.Step.Ok t' g' /\
+         (exists (u u' : nie.spec.Step.machine) (h h' : nie.spec.Step.log),
+            nie.spec.Step.run nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 5) = nie.spec.Step.Ok u h /\
+            nie.spec.Step.run nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 6) = nie.spec.Step.Ok u' h' /\
+            nie.proof.security.not_vacuous.finds 1 1 5 u /\ nie.proof.security.not_vacuous.finds 1 1 6 u') /\
+         nie.spec.Isolation.shown nie.generated.Program.core nie.proof.security.Summed.the_vm nie.proof.security.Summed.no_ram s nil (nie.proof.security.Lifetime.a_life 5 ++ nie.proof.security.Lifetime.another) s =
+         nie.spec.Isolation.shown nie.generated.Program.core nie.proof.security.Summed.the_vm nie.proof.security.Summed.no_ram s nil (nie.proof.security.Lifetime.a_life 6 ++ nie.proof.security.Lifetime.another) s /\
+         Forall (fun a : Z => a = nie.generated.Constants.NIE_OK)
+           (nie.proof.security.Summed.answers nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 5 ++ nie.proof.security.Lifetime.another)) /\
+         Forall (fun a : Z => a = nie.generated.Constants.NIE_OK)
+           (nie.proof.security.Summed.answers nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 6 ++ nie.proof.security.Lifetime.another)) /\
+         (nie.spec.Released.live nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 5 ++ nie.proof.security.Lifetime.another) nie.proof.security.Summed.the_vm = false /\
+          nie.spec.Released.live nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 5 ++ nie.proof.security.Lifetime.another) nie.proof.security.not_vacuous.the_next = true) /\
+         (nie.spec.Released.live nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 6 ++ nie.proof.security.Lifetime.another) nie.proof.security.Summed.the_vm = false /\
+          nie.spec.Released.live nie.generated.Program.core s (nie.proof.security.Lifetime.a_life 6 ++ nie.proof.security.Lifetime.another) nie.proof.security.not_vacuous.the_next = true) /\
+         nie.proof.security.not_vacuous.finds 0 0 0 t /\ nie.proof.security.not_vacuous.finds 0 0 0 t'
+:= nie.proof.security.not_vacuous.reuse_not_vacuous.
+Print Assumptions check_reuse_not_vacuous.
 
 Definition check_page_remove_tells_nothing :
   nie.proof.security.noninterference.tells_nothing nie.generated.Program.core "call_page_remove" nie.proof.security.page_remove_isolates.three_words
@@ -332,6 +400,16 @@ Definition check_core_is_safe :
 := nie.proof.security.core_is_safe.core_is_safe.
 Print Assumptions check_core_is_safe.
 
+Definition check_core_is_correct :
+  nie.proof.security.trace_statement.correct_from_boot nie.generated.Program.core
+:= nie.proof.security.core_is_correct.core_is_correct.
+Print Assumptions check_core_is_correct.
+
+Definition check_start_is_correct :
+  nie.proof.refine.cpu_start_exact.start_correct nie.generated.Program.core
+:= nie.proof.Theorems.start_is_correct.
+Print Assumptions check_start_is_correct.
+
 Definition check_start_is_safe :
   nie.proof.refine.boot_is_safe.start_safe nie.generated.Program.core
 := nie.proof.Theorems.start_is_safe.
@@ -341,29 +419,6 @@ Definition check_quick_is_safe :
   nie.proof.refine.trap_is_safe.quick_safe nie.generated.Program.core
 := nie.proof.Theorems.quick_is_safe.
 Print Assumptions check_quick_is_safe.
-
-Definition check_related_is_safe :
-  forall (a : nie.spec.State.state) (s : nie.model.C_store.mach nie.generated.Globals.globals nie.model.Machine.hw),
-       nie.proof.refine.Relation.R a s -> nie.model.Machine.safe (nie.model.C_store.hw s) /\ nie.model.Machine.ok (nie.model.C_store.hw s)
-:= nie.proof.Theorems.related_is_safe.
-Print Assumptions check_related_is_safe.
-
-Definition check_related_is_exact :
-  forall (a : nie.spec.State.state) (s : nie.model.C_store.mach nie.generated.Globals.globals nie.model.Machine.hw) (v l k d : Z),
-       nie.proof.refine.Relation.R a s -> nie.model.Machine.avail (nie.model.C_store.hw s) v l k d -> nie.proof.invariant.Meaning.Aset a v l k d
-:= nie.proof.Theorems.related_is_exact.
-Print Assumptions check_related_is_exact.
-
-Definition check_reached_by_owner :
-  forall (a : nie.spec.State.state) (s : nie.model.C_store.mach nie.generated.Globals.globals nie.model.Machine.hw) (v p : Z),
-       nie.proof.refine.Relation.R a s ->
-       nie.model.Machine.reached (nie.model.C_store.hw s) v p ->
-       v = 0 /\ nie.spec.State.host_may_access a p = true \/
-       (exists i : Z,
-          v = i + 1 /\
-          nie.spec.State.in_ram a p = true /\ (exists x : Z, nie.spec.State.own a p = nie.spec.State.Data i x \/ nie.spec.State.own a p = nie.spec.State.Shared i x))
-:= nie.proof.Theorems.reached_by_owner.
-Print Assumptions check_reached_by_owner.
 
 Definition check_the_machine_is_related :
   forall acts : list (list nie.model.Machine.act),
