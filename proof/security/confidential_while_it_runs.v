@@ -208,11 +208,9 @@ End Runs.
 
 Lemma booted_good : forall P s, boot_correct P -> after_boot P s -> exists a, good a s /\ windowed a.
 Proof.
-  intros P s BC (h & RS & s1 & E & EG & h' & WK & EH). destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
-  destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
-  destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & FR & HO). eexists. split.
-  - eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|]. intros d _ _. exact (HO d).
-  - intros p u x R U O. change (own (spec_boot (manifest h)) p = Data u x) in O. rewrite (fr_own _ FR) in O. destruct (_ && _); discriminate O.
+  intros P s BC (h & RS & BO). destruct (boot_good P h s BC RS BO) as [G OK]. exists (spec_boot (manifest h)). split; [exact G|].
+  destruct (first_facts (manifest h) (rs_words _ RS) OK) as (_ & _ & FR & _).
+  intros p u x R U O. change (own (spec_boot (manifest h)) p = Data u x) in O. rewrite (fr_own _ FR) in O. destruct (_ && _); discriminate O.
 Qed.
 
 (* Two runs of the engine as it is, from one end of a boot, in which a VM [w] that the host creates and runs keeps different secrets: if

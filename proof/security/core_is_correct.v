@@ -230,23 +230,12 @@ Proof.
 Qed.
 End Program.
 
-(* Registers are no part of what holds between handlers. *)
-Lemma good_bare : forall a s x fx, good (a <| here := x |> <| fp_here := fx |>) s -> good a s.
-Proof.
-  intros a s x fx [SO GL MO HW RAM ENG VT OF]. constructor; try assumption.
-  - refine (step_sound 0 _ a _ _ SO); [unfold NIE_MAX_CPUS; lia|]. apply Registers. constructor; try reflexivity; auto.
-  - destruct GL. constructor; assumption.
-  - destruct HW as (m & X & T). exists m. split; [exact X|]. destruct T. constructor; assumption.
-Qed.
+Lemma boot_described : forall P h s, boot_describing P -> at_reset h -> boots P h s -> described (manifest h) (spec_boot (manifest h)) (glob s).
+Proof. intros P h s BD RS (s1 & E & EG & _). rewrite EG. exact (BD h s1 RS E). Qed.
 
 Theorem correct_after_boot : forall P, boot_correct P -> boot_describing P -> trap_correct P -> trap_safe P -> start_correct P -> start_safe P -> correct_from_boot P.
 Proof.
-  intros P BC BD TC TS SC SS h s tr RS BO. destruct BO as (s1 & E & EG & h' & WK & EH).
-  destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-. destruct (K eq_refl) as (_ & _ & K').
-  destruct (K' h' WK) as (y & fy & HR & MO). pose proof (BD h s1 RS E) as D. rewrite <- EG in D.
-  assert (G : good (spec_boot (manifest h)) s).
-  { eapply good_bare. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
-    intros d _ _. destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact (HO d). }
+  intros P BC BD TC TS SC SS h s tr RS BO. destruct (boot_good P h s BC RS BO) as [G _]. pose proof (boot_described P h s BD RS BO) as D.
   destruct (correct_from P TC TS SC (manifest h) _ s tr G D) as [NC OKS]. split; [exact NC|]. split; [|exact OKS].
   exact (proj2 (run_safe P TS SS tr _ s G)).
 Qed.

@@ -235,13 +235,28 @@ Proof.
 Qed.
 End Program.
 
+(* Registers are no part of what holds between handlers. *)
+Lemma good_bare : forall a s x fx, good (a <| here := x |> <| fp_here := fx |>) s -> good a s.
+Proof.
+  intros a s x fx [SO GL MO HW RAM ENG VT OF]. constructor; try assumption.
+  - refine (step_sound 0 _ a _ _ SO); [unfold NIE_MAX_CPUS; lia|]. apply Registers. constructor; try reflexivity; auto.
+  - destruct GL. constructor; assumption.
+  - destruct HW as (m & X & T). exists m. split; [exact X|]. destruct T. constructor; assumption.
+Qed.
+
+(* Where every run from boot begins. *)
+Lemma boot_good : forall P h s, boot_correct P -> at_reset h -> boots P h s ->
+  good (spec_boot (manifest h)) s /\ nie.spec.trap.boot.manifest_check (manifest h) = BOOT_OK.
+Proof.
+  intros P h s BC RS (s1 & E & EG & h' & WK & EH). destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
+  split; [|symmetry; exact EQ]. destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
+  eapply good_bare. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
+  intros d _ _. destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact (HO d).
+Qed.
+
 Theorem from_boot : forall P, boot_correct P -> trap_safe P -> start_safe P -> safe_from_boot P.
 Proof.
-  intros P BC TS SS s tr (h & RS & s1 & E & EG & h' & WK & EH).
-  destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
-  destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
-  eapply run_safe; [exact TS|exact SS|]. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
-  intros d _ _. destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact (HO d).
+  intros P BC TS SS s tr (h & RS & BO). destruct (boot_good P h s BC RS BO) as [G _]. exact (run_safe P TS SS tr _ s G).
 Qed.
 
 (* The same from any state between two handlers that agrees with a well-formed one. *)

@@ -11,7 +11,7 @@ From nie.generated Require Program.
 Theorem core_is_sound : sound (after_boot Program.core) Program.core.
 Proof.
   intros s tr B. destruct (core_is_safe s tr B) as [NC SF]. split; [exact NC|]. split; [|exact SF].
-  intros t g E. destruct (boot_good s B) as (a & G).
-  pose proof (run_good Program.core Theorems.trap_is_safe Theorems.start_is_safe tr a s G) as X. rewrite E in X. destruct X as [(b & GB) _].
+  intros t g E. destruct B as (h & RS & BO). destruct (boot_good _ h s Theorems.boot_is_correct RS BO) as [G _].
+  pose proof (run_good Program.core Theorems.trap_is_safe Theorems.start_is_safe tr _ s G) as X. rewrite E in X. destruct X as [(b & GB) _].
   exact (good_ok b t GB).
 Qed.

@@ -236,12 +236,8 @@ End Runs.
 Theorem keeps_registers_after_boot : forall P, boot_correct P -> boot_describing P -> trap_correct P -> trap_safe P -> start_correct P ->
   Answers.registers_integral (after_boot P) P.
 Proof.
-  intros P BC BD TC TS SC s tr w V (h & RS & s1 & E & EG & h' & WK & EH).
-  destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-. destruct (K eq_refl) as (_ & _ & K').
-  destruct (K' h' WK) as (y & fy & HR & MO). pose proof (BD h s1 RS E) as D. rewrite <- EG in D.
-  destruct (boot_refines.first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & FR & HO).
-  assert (G : good (spec_boot (manifest h)) s).
-  { eapply good_bare. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|]. intros d _ _. exact (HO d). }
+  intros P BC BD TC TS SC s tr w V (h & RS & BO). destruct (boot_good P h s BC RS BO) as [G OK]. pose proof (boot_described P h s BD RS BO) as D.
+  destruct (boot_refines.first_facts (manifest h) (rs_words _ RS) OK) as (_ & _ & FR & HO).
   assert (N : forall u, 0 <= u < NIE_MAX_VMS -> noted u Answers.no_book (spec_boot (manifest h))) by (intros u U; apply nothing_noted; [exact U|exact (Booted.fr_vm _ FR)|exact HO]).
   exact (all_right P TC TS SC (manifest h) w tr Answers.no_book _ s 0 0 V G D (N _ V) (fun u U => ex_intro _ Answers.no_book (N u U))).
 Qed.

@@ -81,17 +81,9 @@ Proof.
 Qed.
 End Program.
 
-Lemma boot_good : forall s, after_boot Program.core s -> exists a, good a s.
-Proof.
-  intros s (h & RS & s1 & E & EG & h' & WK & EH). destruct (Theorems.boot_is_correct h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
-  destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO). eexists.
-  eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
-  intros d _ _. destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact (HO d).
-Qed.
-
 Theorem core_keeps_to_itself : keeps_to_itself (after_boot Program.core) Program.core.
 Proof.
-  intros s0 tr0 s g0 tr t g v p i B E0 E V I M. destruct (boot_good s0 B) as (a & G).
-  pose proof (run_good Program.core Theorems.trap_is_safe Theorems.start_is_safe tr0 a s0 G) as X. rewrite E0 in X. destruct X as [(b & GB) _].
+  intros s0 tr0 s g0 tr t g v p i (h & RS & BO) E0 E V I M. destruct (boot_good _ h s0 Theorems.boot_is_correct RS BO) as [G _].
+  pose proof (run_good Program.core Theorems.trap_is_safe Theorems.start_is_safe tr0 _ s0 G) as X. rewrite E0 in X. destruct X as [(b & GB) _].
   exact (run_word Program.core Theorems.trap_is_safe Theorems.start_is_safe tr b s t g v p i V I GB E M).
 Qed.

@@ -156,13 +156,9 @@ Qed.
 
 Theorem tell_after_boot : boot_correct P -> boot_describing P -> runs_tell_released P.
 Proof.
-  intros BC BD h s tr t g c e ins dur t' g' RS BO EL R N. destruct BO as (s1 & E & EG & h' & WK & EH).
-  destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-. destruct (K eq_refl) as (_ & _ & K').
-  destruct (K' h' WK) as (y & fy & HR & MO). pose proof (BD h s1 RS E) as D. rewrite <- EG in D.
-  assert (HO : forall d, cpu_vm (cpu_at (spec_boot (manifest h)) d) = CPU_HOST).
-  { destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact HO. }
-  assert (G : good (spec_boot (manifest h)) s).
-  { eapply good_bare. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|]. intros d _ _. exact (HO d). }
+  intros BC BD h s tr t g c e ins dur t' g' RS BO EL R N.
+  destruct (boot_good P h s BC RS BO) as [G OK]. pose proof (boot_described P h s BD RS BO) as D.
+  destruct (first_facts (manifest h) (rs_words _ RS) OK) as (_ & _ & _ & HO).
   assert (OF : offsets (spec_boot (manifest h)) s) by (intros d _ H; elim H; apply HO).
   destruct (run_offsets (manifest h) tr _ s t g G D OF EL R) as (a & GA & DA & OA & SP). exists a. split; [exact SP|]. intros GU X64.
   assert (C : 0 <= c < NIE_MAX_CPUS).

@@ -130,12 +130,7 @@ End Program.
 Theorem right_after_boot : forall P, boot_correct P -> boot_describing P -> quick_correct P -> trap_correct P -> trap_safe P -> start_correct P -> start_safe P ->
   correct_with_vectors P.
 Proof.
-  intros P BC BD QC TC TS SC SS h s tr RS BO. destruct BO as (s1 & E & EG & h' & WK & EH).
-  destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-. destruct (K eq_refl) as (_ & _ & K').
-  destruct (K' h' WK) as (y & fy & HR & MO). pose proof (BD h s1 RS E) as D. rewrite <- EG in D.
-  assert (G : good (spec_boot (manifest h)) s).
-  { eapply good_bare. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
-    intros d _ _. destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact (HO d). }
+  intros P BC BD QC TC TS SC SS h s tr RS BO. destruct (boot_good P h s BC RS BO) as [G _]. pose proof (boot_described P h s BD RS BO) as D.
   exact (right_from P QC TC TS SC SS (manifest h) _ s tr G D).
 Qed.
 
