@@ -84,6 +84,7 @@ REFUTED = {
     "no_host_hide": "hide_mutants.without_host_hide",
     "no_host_tlbi": "hide_mutants.hide_without_tlbi",
     "host_wrong_vmid": "hide_mutants.hide_with_wrong_vmid",
+    "zero_page_not_scrubbed": "page_shown_mutants.without_scrub",
     "remove_leaves_empty": "forge_spent.spent_forges",
     "mmio_answer_in_ram": "forge_answer.memory_answer_forges",
     "fp_not_cleared": "leak_exit.vector_leaks",
