@@ -28,15 +28,18 @@ Record globals_parted (Cs : Z -> Prop) (g1 g2 : globals) : Prop := {
   gp_x : forall c r, 0 <= r < 31 -> ~ Cs c -> at1 cpus_x g2 (c * 31 + r) = at1 cpus_x g1 (c * 31 + r);
   gp_syndrome : forall v i, 0 <= i < NIE_MAX_VCPUS -> v <> vm w -> at1 vcpus_syndrome g2 (v * NIE_MAX_VCPUS + i) = at1 vcpus_syndrome g1 (v * NIE_MAX_VCPUS + i);
 }.
-Record parted (T Cs : Z -> Prop) (a b : state) (s1 s2 : Step.machine) : Prop := {
-  pa_glob : globals_parted Cs (glob s1) (glob s2);
-  pa_off : off s2 = off s1;
+Record veiled (T Cs : Z -> Prop) (a b : state) (s1 s2 : Step.machine) : Prop := {
   pa_hw : apart w T Cs (hw s1) (hw s2);
   pa_gpr : forall c r, 0 <= r < 31 -> ~ Cs c -> x s2 c r = x s1 c r;
   pa_good1 : good a s1;
   pa_good2 : good b s2;
   pa_pages : forall p, T p -> (low w a p \/ saves a p) /\ (low w b p \/ saves b p);
   pa_runs : forall c, Cs c -> root_vmid (hw s1) c = vmid_of w;
+}.
+Record parted (T Cs : Z -> Prop) (a b : state) (s1 s2 : Step.machine) : Prop := {
+  pa_glob : globals_parted Cs (glob s1) (glob s2);
+  pa_off : off s2 = off s1;
+  pa_veiled : veiled T Cs a b s1 s2;
 }.
 
 (* Nobody but the VM reaches such a page, and no walk passes through it on either machine. *)
@@ -54,7 +57,7 @@ Qed.
 
 Section Two.
 Variables (T Cs : Z -> Prop) (a b : state) (s1 s2 : Step.machine).
-Hypothesis PT : parted T Cs a b s1 s2.
+Hypothesis PT : veiled T Cs a b s1 s2.
 Let A := pa_hw _ _ _ _ _ _ PT.
 Let G1 := pa_good1 _ _ _ _ _ _ PT.
 Let G2 := pa_good2 _ _ _ _ _ _ PT.
@@ -86,7 +89,7 @@ Lemma parted_reached : forall v p, reached (hw s1) v p <-> reached (hw s2) v p.
 Proof. intros v p. split; intros (l & k & d & H & M); exists l, k, d; (split; [now apply parted_avail|exact M]). Qed.
 
 (* Whoever else runs on the machine finds the same. *)
-Theorem parted_look_alike : forall f, observe w s1 f <-> observe w s2 f.
+Theorem veiled_look_alike : forall f, observe w s1 f <-> observe w s2 f.
 Proof.
   intro f. assert (NC : forall c, ~ runs s1 c (vmid_of w) -> ~ Cs c) by (intros c N Q; apply N; exact (pa_runs _ _ _ _ _ _ PT c Q)).
   pose proof parted_root as RT. pose proof parted_reached as RE.
@@ -104,13 +107,14 @@ Proof.
     + split; [now apply B|]. split; [exact W|]. rewrite <- Q; auto. now apply B.
 Qed.
 End Two.
+Theorem parted_look_alike : forall T Cs a b s1 s2, parted T Cs a b s1 s2 -> forall f, observe w s1 f <-> observe w s2 f.
+Proof. intros T Cs a b s1 s2 [_ _ VE]. exact (veiled_look_alike _ _ _ _ _ _ VE). Qed.
 
 (* Twins are parted, when every CPU that runs the VM is left out. *)
 Lemma twins_parted : forall T Cs a b s1 s2, twins w T Cs a b s1 s2 -> parted T (fun c => root_vmid (hw s1) c = vmid_of w) a b s1 s2.
 Proof.
   intros T Cs a b s1 s2 [G O AL GP G1 G2 LO RU]. assert (N : forall c, root_vmid (hw s1) c <> vmid_of w -> ~ Cs c) by (intros c Q K; exact (Q (RU c K))).
-  constructor; auto.
-  - rewrite G. constructor; auto.
+  constructor; [rewrite G; now constructor|exact O|]. constructor; auto.
   - destruct AL. constructor; auto.
     + intro c. unfold vttbr, VTTBR_EL2. apply al_reg; [lia|]. unfold REG_EL2. lia.
     + intros c r R Q. unfold REG_SWITCHED in R. apply al_reg; [lia|]. intro K. elim (N c Q K).

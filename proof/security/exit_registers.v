@@ -110,6 +110,7 @@ Record ended (a : state) (c : Z) (e : Step.exception) (s' : MACH) (s t : Step.ma
   ed_R : R (snd (nie.spec.trap.trap.vcpu_trap c (Step.kind e) a)) s';
   ed_me : me (hw s') = c;
   ed_hw : Step.hw t = hw s' <| me := Step.nobody |> <| during := [] |>;
+  ed_glob : Step.glob t = glob s';
   ed_gpr : Step.gpr t = Step.vectors_load c (glob s') (Step.gpr s);
 }.
 Lemma next_ended : forall P, trap_correct P -> forall w a s c e ins dur s' g,
@@ -154,7 +155,7 @@ Qed.
 Lemma host_back_of_correct : forall P, trap_correct P -> exits_bring_host_back P.
 Proof.
   intros P TC w a s c e ins dur s' g G D GU X64 CV N told.
-  destruct (next_ended P TC w a s c e ins dur s' g G D GU X64 CV N) as (m & [C T HB ME EH EX]). revert told T HB. set (a0 := arrives c s _ a). intros told T HB.
+  destruct (next_ended P TC w a s c e ins dur s' g G D GU X64 CV N) as (m & [C T HB ME EH _ EX]). revert told T HB. set (a0 := arrives c s _ a). intros told T HB.
   destruct (arrived a s c (hw (trapped s c e ins dur))) as [OT HE]. fold a0 in OT, HE.
   assert (GU0 : cpu_vm (cpu_at a0 c) <> CPU_HOST) by (destruct HE as [-> _]; exact GU).
   pose proof (exit_tells_released a0 c e s T GU0) as ET. unfold in_ram in ET. destruct HE as (EV & HE1 & HE2). rewrite EV in ET. fold (in_ram a c) in ET. change (record_of _) with told in ET.

@@ -76,7 +76,7 @@ Definition exits_show_released (P : program gvar) : Prop := forall w a s c e ins
 Lemma shown_of_correct : forall P, trap_correct P -> exits_show_released P.
 Proof.
   intros P TC w a s c e ins dur s' g G D GU X64 CV N ram. destruct (is_on s c e) eqn:ON; [|now apply only_on]. f_equal.
-  destruct (next_ended P TC w a s c e ins dur s' g G D GU X64 CV N) as (m & [C T HB ME EH EX]).
+  destruct (next_ended P TC w a s c e ins dur s' g G D GU X64 CV N) as (m & [C T HB ME EH _ EX]).
   rewrite (x_after _ s s' c m C HB EX 0) by lia. pose proof (on_ends_so _ c e s T ON) as K. cbn zeta in K.
   destruct (on_ok _ c).
   - destruct K as (x & b & K). rewrite K, left_cpu, Z.eqb_refl.
