@@ -68,6 +68,12 @@ From nie.proof.security Require trap_tells.
 Print Assumptions trap_tells.trap_tells_released.
 From nie.proof.security Require offset_traces.
 Print Assumptions offset_traces.runs_tell_what_is_released.
+From nie.proof.security Require exit_registers exit_shown exits_alike Parted exits_tell.
+Print Assumptions exit_registers.exit_brings_host_back.
+Print Assumptions exit_shown.exit_shows_released.
+Print Assumptions exits_alike.exits_look_alike.
+Print Assumptions Parted.parted_look_alike.
+Print Assumptions exits_tell.exits_tell_alike.
 Print Assumptions vcpu_create_isolates.vcpu_create_does.
 Print Assumptions vcpu_destroy_isolates.vcpu_destroy_does.
 From nie.proof.refine Require sha256_refines measure_record_refines measure_page_refines.
