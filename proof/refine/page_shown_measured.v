@@ -100,13 +100,15 @@ Qed.
 Theorem measured_shown : exists content g' h' before after,
   @call_page_add _ watching vm ipa pa count (Mach gl (h, [])) = Some (NIE_OK, Mach g' (h', before ++ after)) /\
   R (snd (spec_page_add vm ipa pa count content a)) (Mach g' h') /\
+  @call_page_add _ Core.machine vm ipa pa count (Mach gl h) = Some (NIE_OK, Mach g' h') /\ read_there (Mach gl h) vm ipa pa count content /\
   forall i, 0 <= i < count -> shows a vm (p + i) (content i) before (after ++ [(h', None)]).
 Proof.
+  set (run := @call_page_add _ Core.machine vm ipa pa count (Mach gl h)).
   destruct add_checked as (BU & V & PL). assert (ST : vm_state (vm_at a vm) <> NIE_VM_FREE) by (rewrite BU; discriminate).
   destruct (run_of_wp _ _ _ _ _ (page_add_refines a (Mach gl h) vm ipa pa count HR HV HI HP HC)) as (r & s' & U & content & Er & R' & _ & _ & RT).
   assert (HS : fst (spec_page_add vm ipa pa count content a) = NIE_OK).
   { unfold nie.spec.call.page_add.page_add. cbv zeta. now rewrite E. }
-  rewrite HS in Er. subst r. destruct (RT eq_refl) as (s0 & s1 & E0 & E1 & PC). clear RT.
+  rewrite HS in Er. subst r. pose proof (RT eq_refl) as RD. destruct (RT eq_refl) as (s0 & s1 & E0 & E1 & PC). clear RT. pose proof U as U0.
   destruct (taken_there s0 s1 E0 E1) as (G1 & m & X1 & T1).
   assert (S0 : exists h0, s0 = Mach gl h0).
   { destruct HR as [W O G (m0 & X & TH) RAM _ _ _]. cbn [C_store.glob C_store.hw] in *.
@@ -179,6 +181,7 @@ Proof.
     destruct (entry_word p w i DESC_NORMAL t1 u u' WI ltac:(lia) ltac:(lia) EA) as [-> ->]. now apply (AW mf TF). }
   destruct (goes _ _ _ _ _ _ _ _ _ RUN U) as ([gl8 [h8 l8]] & A8 & D8 & after & L8 & S8). cbn [C_store.hw fst snd] in *.
   destruct s' as [gl9 h9]. injection D8 as -> ->. subst l8. exists content, gl9, h9, before, after. split; [exact A8|]. split; [exact R'|].
+  split; [exact U0|]. split; [exact RD|].
   destruct S8 as [B8 S8]. intros i I. destruct (PC i I) as [P1 C1].
   destruct (ad_own _ _ _ _ _ _ _ _ _ AD (p + i)) as (RQ & y & OQ); [unfold given; lia|].
   eapply (shown a z h vm (p + i) y (content i) h1); eauto; [lia|apply (r_vttbr _ _ REGS)| | | |].

@@ -139,3 +139,68 @@ Proof.
   rewrite G1, G2, G3, L1, L2, S. auto.
 Qed.
 End Calls.
+
+(** Of the other VMs, and when a call is refused. *)
+
+Section Others.
+Variables (a : state) (u v : Z).
+Hypothesis N : v <> u.
+Lemma stays_refl : stays v a a.
+Proof. constructor; reflexivity. Qed.
+Lemma if_building_other : forall l b, stays v b (measured_if_building u l b).
+Proof. intros l b. unfold measured_if_building. destruct (_ =? _); [now apply measured_stays|constructor; reflexivity]. Qed.
+Lemma page_add_other : forall ipa pa n content, stays v a (snd (page_add u ipa pa n content a)).
+Proof.
+  intros. unfold page_add. cbv zeta. destruct (_ =? NIE_OK); [|apply stays_refl]. cbn [snd]. eapply stays_trans; [|apply stays_mapped]. eapply stays_trans; [apply stays_donated|].
+  apply stays_each. intros i y. now apply measured_stays.
+Qed.
+Lemma page_add_zero_other : forall ipa pa n l, stays v a (snd (page_add_zero u ipa pa n l a)).
+Proof.
+  intros. unfold page_add_zero. cbv zeta. destruct (_ =? NIE_OK); [|apply stays_refl]. cbn [snd]. eapply stays_trans; [|apply if_building_other]. unfold add_zero. cbv zeta.
+  destruct (l =? LEVEL_PAGE); (eapply stays_trans; [apply stays_donated|]); [apply stays_mapped|apply stays_vms; reflexivity].
+Qed.
+Lemma page_shared_add_other : forall ipa pa n, stays v a (snd (page_shared_add u ipa pa n a)).
+Proof.
+  intros. unfold page_shared_add. cbv zeta. destruct (_ =? NIE_OK); [|apply stays_refl]. cbn [snd]. eapply stays_trans; [|apply if_building_other].
+  eapply stays_trans; [apply stays_handed|apply stays_mapped].
+Qed.
+Lemma vcpu_create_other : forall i c r e g, stays v a (snd (vcpu_create u i c r e g a)).
+Proof.
+  intros. unfold vcpu_create. cbv zeta. destruct (_ =? NIE_OK); [|apply stays_refl]. cbn [snd]. eapply stays_trans; [|now apply measured_stays].
+  eapply stays_trans; [|apply stays_vm; reflexivity].
+  match goal with |- stays _ _ (set_saved _ _ _ (set_vcpu _ _ _ ?y)) => apply (stays_trans _ _ y); [|apply stays_vms; reflexivity] end.
+  eapply stays_trans; [apply stays_donated|apply stays_handed].
+Qed.
+Lemma set_other : forall r b, stays v b (set_vm u r b).
+Proof. intros r b. constructor; rewrite at_set, (proj2 (Z.eqb_neq v u) N); reflexivity. Qed.
+Lemma vm_create_other : forall r b p n t, stays v a (snd (vm_create u r b p n t a)).
+Proof.
+  intros. unfold vm_create. cbv zeta. destruct (_ =? NIE_OK); [|apply stays_refl]. cbn [snd]. eapply stays_trans; [|now apply measured_stays].
+  eapply stays_trans; [apply set_other|apply stays_donated].
+Qed.
+Lemma vm_activate_other : stays v a (snd (vm_activate u a)).
+Proof. unfold vm_activate. cbv zeta. destruct (_ =? NIE_OK); [|apply stays_refl]. apply set_other. Qed.
+End Others.
+
+Section Refused.
+Variables (a : state) (u : Z).
+Lemma page_add_refused : forall ipa pa n content, fst (page_add u ipa pa n content a) <> NIE_OK -> snd (page_add u ipa pa n content a) = a.
+Proof. intros ipa pa n content. unfold page_add. cbv zeta. destruct (_ =? NIE_OK); [intro F; now elim F|reflexivity]. Qed.
+Lemma page_add_zero_refused : forall ipa pa n l, fst (page_add_zero u ipa pa n l a) <> NIE_OK -> snd (page_add_zero u ipa pa n l a) = a.
+Proof. intros ipa pa n l. unfold page_add_zero. cbv zeta. destruct (_ =? NIE_OK); [intro F; now elim F|reflexivity]. Qed.
+Lemma page_shared_add_refused : forall ipa pa n, fst (page_shared_add u ipa pa n a) <> NIE_OK -> snd (page_shared_add u ipa pa n a) = a.
+Proof. intros ipa pa n. unfold page_shared_add. cbv zeta. destruct (_ =? NIE_OK); [intro F; now elim F|reflexivity]. Qed.
+Lemma vcpu_create_refused : forall i c r e g, fst (vcpu_create u i c r e g a) <> NIE_OK -> snd (vcpu_create u i c r e g a) = a.
+Proof. intros i c r e g. unfold vcpu_create. cbv zeta. destruct (_ =? NIE_OK); [intro F; now elim F|reflexivity]. Qed.
+Lemma vm_create_refused : forall r b p n t, fst (vm_create u r b p n t a) <> NIE_OK -> snd (vm_create u r b p n t a) = a.
+Proof. intros r b p n t. unfold vm_create. cbv zeta. destruct (_ =? NIE_OK); [intro F; now elim F|reflexivity]. Qed.
+Lemma vm_activate_refused : fst (vm_activate u a) <> NIE_OK -> snd (vm_activate u a) = a.
+Proof. unfold vm_activate. cbv zeta. destruct (_ =? NIE_OK); [intro F; now elim F|reflexivity]. Qed.
+Lemma vm_activate_seals : fst (vm_activate u a) = NIE_OK -> vm_state (vm_at a u) = NIE_VM_BUILDING /\
+  let z := vm_at (snd (vm_activate u a)) u in build_log z = build_log (vm_at a u) /\ sealed z = true /\ vm_state z = NIE_VM_ACTIVE.
+Proof.
+  unfold vm_activate. cbv zeta. destruct (Z.eqb_spec (vm_activate_check a u) NIE_OK) as [E|N]; cbn [fst snd]; [|intro Q; contradiction]. intros _. split.
+  - unfold vm_activate_check in E. destruct (vm_exists u); [|discriminate E]. destruct (vm_is a u NIE_VM_BUILDING NIE_VM_BUILDING) eqn:B; [|discriminate E]. unfold vm_is in B. lia.
+  - rewrite at_set, Z.eqb_refl. auto.
+Qed.
+End Refused.
