@@ -163,6 +163,9 @@ Print Assumptions forge_answer.whole_answer_forges.
 Print Assumptions forge_answer.core_answers.
 From nie.proof.security Require core_keeps_registers.
 Print Assumptions core_keeps_registers.core_keeps_registers.
+From nie.proof.security Require core_measures measures_witness.
+Print Assumptions core_measures.core_measures.
+Print Assumptions measures_witness.a_hash_is_told.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
 From nie.proof.security Require registers_switched.
