@@ -5,7 +5,8 @@
 From Coq Require Import ZArith List Bool.
 From RecordUpdate Require Import RecordSet.
 From nie.model Require Import C Machine.
-From nie.generated Require Import Prims Constants.
+From nie.generated Require Import Prims.
+From nie.generated Require Import Constants.
 From nie.spec Require Import Measure Step Released.
 From nie.spec.call Require vm_info.
 From nie.spec Require Isolation.
