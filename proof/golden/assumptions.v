@@ -26,9 +26,10 @@ Print Assumptions Theorems.quick_is_correct.
 Print Assumptions Theorems.boot_is_correct.
 Print Assumptions Theorems.start_is_safe.
 Print Assumptions Theorems.start_is_correct.
-From nie.proof.refine Require page_shown.
+From nie.proof.refine Require page_shown page_kept.
 Print Assumptions page_shown.page_add_zero_shows_zeros.
 Print Assumptions page_shown.page_add_shows_measured.
+Print Assumptions page_kept.page_add_zero_keeps_zeros.
 From nie.proof.security Require witness scrub_before_flush flush_mutants.
 Print Assumptions witness.witness.
 Print Assumptions scrub_before_flush.scrub_before_flush.

@@ -8,7 +8,7 @@ From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core Step.
 From nie.proof.security Require Import Watched.
-From nie.proof.refine Require Export page_shown_statement page_shown_bound.
+From nie.proof.refine Require Export page_shown_statement page_shown_bound page_kept_log.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope list_scope.
@@ -91,19 +91,20 @@ Definition looks (s s' : watchedm) : Prop := exists g, snd (C_store.hw s') = snd
   (bounded U T (fst (C_store.hw s)) -> bounded U T (fst (C_store.hw s')) /\ Forall (fun n => bounded U T (fst n)) g) /\
   forall p, S p ->
     (private p (fst (C_store.hw s)) -> starts_private p (g ++ [(fst (C_store.hw s'), None)])) /\
-    forall c, holds p c (fst (C_store.hw s)) -> first_shows p c (g ++ [(fst (C_store.hw s'), None)]).
+    (forall c, holds p c (fst (C_store.hw s)) -> first_shows p c (g ++ [(fst (C_store.hw s'), None)])) /\
+    kept_by p (fst (C_store.hw s)) g (fst (C_store.hw s')).
 
 Lemma looks_refl : forall s, looks s s.
 Proof.
   intro s. exists []. split; [now rewrite app_nil_r|]. split; [auto|]. intros p _. split.
   - intro P. eexists _, _. split; [reflexivity|exact P].
-  - intros c H. apply shows_cons; auto. intros _. apply shows_nil.
+  - split; [|apply kept_nil]. intros c H. apply shows_cons; auto. intros _. apply shows_nil.
 Qed.
 Lemma looks_trans : forall a b c, looks a b -> looks b c -> looks a c.
 Proof.
   intros a b c (g & E & B & F) (g' & E' & B' & F'). exists (g ++ g'). split; [rewrite E', E; now rewrite app_assoc|].
   split; [intro X; destruct (B X) as [X1 X2]; destruct (B' X1); split; auto; now apply Forall_app|].
-  intros p P. destruct (F p P) as [F1 F2]. destruct (F' p P) as [F3 F4]. rewrite <- app_assoc. split.
+  intros p P. destruct (F p P) as (F1 & F2 & K2). destruct (F' p P) as (F3 & F4 & K4). split; [|split; [|eapply kept_app; eauto]]; rewrite <- app_assoc.
   - intro H. destruct (F1 H) as (m & rest & M & Q). destruct g as [|m' g]; cbn [app] in *; injection M as <- _; [now apply F3|].
     eexists _, _. split; [reflexivity|exact Q].
   - intros k H. eapply shows_app; [now apply F2|]. auto.
@@ -164,7 +165,7 @@ Proof.
   eexists. split; [reflexivity|]. split; [reflexivity|]. exists (way h). split; [reflexivity|]. cbn [C_store.hw fst].
   split; [intro X; destruct (bounded_way U T h X); split; eauto|]. intros p P. split.
   - intro H. destruct (way_private p h H) as (x & rest & W & X). rewrite W. eexists _, _. split; [reflexivity|exact X].
-  - intros c H. eapply way_shows; eauto.
+  - split; [intros c H; eapply way_shows; eauto|]. intros v i I M. rewrite (L p P h a h' E i I). now apply way_kept.
 Qed.
 
 Lemma mild_does : forall f, (forall h, bounded U T h -> bounded U T (f h)) -> mild (does f).

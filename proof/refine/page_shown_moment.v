@@ -8,6 +8,7 @@ From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning Hidden Linked Adding.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Core Step.
+From nie.spec Require Kept.
 From nie.proof.refine Require Import Relation page_shown_log.
 Import ListNotations.
 Open Scope Z_scope.
@@ -72,13 +73,14 @@ Hypothesis B2 : bounded (Aset z) (vttbr h0) h2.
 Hypothesis P2 : private q h2.
 Hypothesis C2 : holds q c h2.
 Hypothesis B : bounded (Aset z) (vttbr h0) h2 -> bounded (Aset z) (vttbr h0) h8 /\ Forall (fun n => bounded (Aset z) (vttbr h0) (fst n)) after.
-Hypothesis F : (private q h2 -> starts_private q (after ++ [(h8, None)])) /\ forall c, holds q c h2 -> first_shows q c (after ++ [(h8, None)]).
+Hypothesis F : (private q h2 -> starts_private q (after ++ [(h8, None)])) /\
+  (forall c, holds q c h2 -> first_shows q c (after ++ [(h8, None)])) /\ kept_by q h2 after h8.
 
 Hypothesis NB : forall n, In n before -> ~ reached (fst n) (vm + 1) q.
 
 Theorem shown : shows a vm q c before (after ++ [(h8, None)]).
 Proof.
-  destruct F as [F1 F2]. destruct (B B2) as [B8 BA]. rewrite Forall_forall in BA.
+  destruct F as (F1 & F2 & _). destruct (B B2) as [B8 BA]. rewrite Forall_forall in BA.
   assert (BN : forall n, In n (after ++ [(h8, None)]) -> bounded (Aset z) (vttbr h0) (fst n)).
   { intros n I. apply in_app_or in I as [I|[<-|[]]]; auto. }
   split; [exact NB|]. split; [auto|]. split; [auto|]. split; [intros n v I R; exact (data_reached _ _ _ _ _ _ _ WZ (BN n I) RQ O R)|].
@@ -86,5 +88,12 @@ Proof.
   { intros x J (d & R). pose proof (BN x J) as BX. pose proof (data_reached _ _ _ _ _ _ _ WZ BX RQ O R) as E.
     unfold root_vmid in E. rewrite (b_vttbr _ _ _ BX), REG in E. apply vmid_of_cpu in E as [K E]; auto. now apply (NR d). }
   apply in_split in I as (past & rest & S). apply (F2 c C2 past n rest S). intros x J. apply NU. rewrite S. apply in_or_app. now left.
+Qed.
+
+Theorem shown_kept : kept_from (vm + 1) q c (before ++ after) h8.
+Proof.
+  destruct F as (_ & _ & K). destruct (B B2) as [_ BA]. rewrite Forall_forall in BA. intros i I.
+  rewrite (K (vm + 1) i I), C2 by (auto; intros n J v RE; exact (data_reached _ _ _ _ _ _ _ WZ (BA n J) RQ O RE)).
+  unfold Kept.after_log. rewrite fold_left_app. f_equal. symmetry. exact (unreached_log _ _ _ _ _ NB).
 Qed.
 End Shown.

@@ -172,7 +172,7 @@ Qed.
 Theorem zero_shown : exists g' h' before after,
   @call_page_add_zero _ watching vm ipa pa count level (Mach gl (h, [])) = Some (NIE_OK, Mach g' (h', before ++ after)) /\
   R (snd (spec_page_add_zero vm ipa pa count level a)) (Mach g' h') /\
-  forall q, given p count q -> shows a vm q (fun _ => 0) before (after ++ [(h', None)]).
+  forall q, given p count q -> shows a vm q (fun _ => 0) before (after ++ [(h', None)]) /\ kept_from (vm + 1) q (fun _ => 0) (before ++ after) h'.
 Proof.
   pose proof zero_adds as AD. destruct zero_checked as (ST & V & PL). destruct zero_there as (h0 & gl1 & h1 & gl2 & h2 & E0 & E1 & E2 & G2 & m & X2 & T2 & Z2).
   assert (HS : spec_page_add_zero vm ipa pa count level a = (NIE_OK, snd (spec_page_add_zero vm ipa pa count level a))).
@@ -240,8 +240,10 @@ Proof.
   destruct S8 as [B8 S8]. intros q Gq. destruct (taken_private a h p count W C F7 m h2 q X2 Gq) as [P2 M2].
   assert (exists N l e, adds a z vm x p count N l e) as (N & l & e & AZ) by (destruct (level =? LEVEL_PAGE); eauto).
   destruct (ad_own _ _ _ _ _ _ _ _ _ AZ q Gq) as (RQ & y & OQ).
-  eapply (shown a z h vm q y (fun _ => 0) h2); eauto; [lia|apply (r_vttbr _ _ REGS)| |].
-  - eapply linked_bounded; [exact (ad_linked _ _ _ _ _ _ _ _ _ AZ)|exact (ad_was _ _ _ _ _ _ _ _ _ AZ)|exact (ad_is _ _ _ _ _ _ _ _ _ AZ)|exact X2].
-  - intros w I. rewrite M2 by auto. now apply Z2.
+  assert (B2 : bounded (Aset z) (vttbr h) h2).
+  { eapply linked_bounded; [exact (ad_linked _ _ _ _ _ _ _ _ _ AZ)|exact (ad_was _ _ _ _ _ _ _ _ _ AZ)|exact (ad_is _ _ _ _ _ _ _ _ _ AZ)|exact X2]. }
+  assert (C2 : holds q (fun _ => 0) h2) by (intros w I; rewrite M2 by auto; now apply Z2).
+  split; [eapply (shown a z h vm q y (fun _ => 0) h2); eauto; [lia|apply (r_vttbr _ _ REGS)]|].
+  eapply (shown_kept z h vm q y (fun _ => 0) h2); eauto.
 Qed.
 End Zero.
