@@ -78,20 +78,43 @@ Proof.
   repeat match goal with |- (if ?b then _ else _) = _ => destruct b end; auto.
 Qed.
 
-Lemma trap_twins : forall same s1 s2 c e i d1 d2 s1' s2' l1 l2, paired s1 s2 -> root_vmid (hw s1) c <> vmid_of w ->
+(* An exception of a CPU whose registers are the same on both. *)
+Lemma trap_same : forall same T Cs a b s1 s2 c e i d1 d2 s1' s2' l1 l2, twins w T Cs a b s1 s2 -> windowed a -> windowed b -> ~ Cs c ->
   next P s1 (Trap c e i d1) = Ok s1' l1 -> next P s2 (Trap c e i d2) = Ok s2' l2 ->
   (if same : bool then d2 = d1 else tell w l1 = tell w l2) -> Forall (fine w (has w s1)) l1 -> Forall (fine w (has w s2)) l2 -> paired s1' s2'.
 Proof.
-  intros same s1 s2 c e i d1 d2 s1' s2' l1 l2 (T & Cs & a & b & TW & WA & WB) RH N1 N2 SA F1 F2.
+  intros same T Cs a b s1 s2 c e i d1 d2 s1' s2' l1 l2 TW WA WB NC N1 N2 SA F1 F2.
   destruct (trap_went a s1 c e i d1 s1' l1 (tw_good1 _ _ _ _ _ _ _ TW) N1) as (a' & W1).
   destruct (trap_went b s2 c e i d2 s2' l2 (tw_good2 _ _ _ _ _ _ _ TW) N2) as (b' & W2).
   cbn [next] in N1, N2. destruct (is_cpu c && negb (Map.get (off s1) c) && possible e)%bool eqn:B; [|discriminate N1].
   destruct (is_cpu c && negb (Map.get (off s2) c) && possible e)%bool; [|discriminate N2].
   assert (C : 0 <= c < NIE_MAX_CPUS) by (unfold is_cpu in B; destruct ((0 <=? c) && (c <? NIE_MAX_CPUS)) eqn:Q; [lia|discriminate B]).
-  destruct (engine_twins P w c "trap" [c; kind e] takes_traps VW C KT T Cs a b s1 s2 _ _ TW WA WB RH
+  destruct (engine_twins P w c "trap" [c; kind e] takes_traps VW C KT T Cs a b s1 s2 _ _ TW WA WB NC
     (alike_trans _ _ _ (alike_enter c i d1 (hw s1)) (alike_take c e _)) (alike_taken _ _ _ _ c e (alike_entered _ _ _ _ c i d1 d2 (tw_hw _ _ _ _ _ _ _ TW))) eq_refl
     (fun M X _ => conj M (conj X (conj C (ex_intro _ (kind e) eq_refl)))) same s1' s2' l1 l2 SA F1 F2 N1 N2 a' b' W1 W2) as (T' & Cs' & TW' & WA' & WB').
   exists T', Cs', a', b'. auto.
+Qed.
+
+(* Registers of a CPU, as software at EL1 and EL0 and the engine see them. *)
+Definition same_registers (s1 s2 : Step.machine) (c : Z) : Prop := (forall r, 0 <= r < 31 -> x s2 c r = x s1 c r) /\
+  (forall r, 0 <= r < 128 -> sysreg s2 c r = sysreg s1 c r) /\ (forall r, 0 <= r < 128 -> Map.get (fp (hw s2)) (c * 128 + r) = Map.get (fp (hw s1)) (c * 128 + r)).
+(* A CPU whose registers are the same is none of those that differ. *)
+Lemma leave_out : forall T Cs a b s1 s2 c, twins w T Cs a b s1 s2 -> same_registers s1 s2 c -> twins w T (fun d => Cs d /\ d <> c) a b s1 s2.
+Proof.
+  intros T Cs a b s1 s2 c [TG TO [AM AT AR AF AE AI AK] TX G1 G2 LO RU] (SX & SY & SF). constructor; auto.
+  - constructor; auto.
+    + intros d r R N. destruct (Z.eq_dec d c) as [->|D]; [exact (SY r R)|]. apply AR; [exact R|]. intro Q. apply N. auto.
+    + intros d r R N. destruct (Z.eq_dec d c) as [->|D]; [exact (SF r R)|]. apply AF; [exact R|]. intro Q. apply N. auto.
+  - intros d r R N. destruct (Z.eq_dec d c) as [->|D]; [exact (SX r R)|]. apply TX; [exact R|]. intro Q. apply N. auto.
+  - intros d [Q _]. exact (RU d Q).
+Qed.
+Lemma trap_twins : forall same s1 s2 c e i d1 d2 s1' s2' l1 l2, paired s1 s2 -> (root_vmid (hw s1) c = vmid_of w -> same_registers s1 s2 c) ->
+  next P s1 (Trap c e i d1) = Ok s1' l1 -> next P s2 (Trap c e i d2) = Ok s2' l2 ->
+  (if same : bool then d2 = d1 else tell w l1 = tell w l2) -> Forall (fine w (has w s1)) l1 -> Forall (fine w (has w s2)) l2 -> paired s1' s2'.
+Proof.
+  intros same s1 s2 c e i d1 d2 s1' s2' l1 l2 (T & Cs & a & b & TW & WA & WB) SR. destruct (Z.eq_dec (root_vmid (hw s1) c) (vmid_of w)) as [E|N].
+  - refine (trap_same same T _ a b s1 s2 c e i d1 d2 s1' s2' l1 l2 (leave_out _ _ _ _ _ _ c TW (SR E)) WA WB _). intros [_ Q]. now apply Q.
+  - refine (trap_same same T Cs a b s1 s2 c e i d1 d2 s1' s2' l1 l2 TW WA WB _). intro Q. exact (N (tw_runs _ _ _ _ _ _ _ TW c Q)).
 Qed.
 Lemma start_twins : forall same s1 s2 c i d1 d2 s1' s2' l1 l2, paired s1 s2 ->
   next P s1 (Start c i d1) = Ok s1' l1 -> next P s2 (Start c i d2) = Ok s2' l2 ->
@@ -105,7 +128,8 @@ Proof.
   pose proof (go_off _ _ (tw_good1 _ _ _ _ _ _ _ TW) c C O) as HC.
   assert (RH : root_vmid (hw s1) c <> vmid_of w).
   { rewrite (root_is a s1 c (tw_good1 _ _ _ _ _ _ _ TW)), HC. rewrite Z.eqb_refl. cbn [negb]. rewrite andb_false_r. unfold vmid_of. lia. }
-  destruct (engine_twins P w c "cpu_start" [c] starts_cpu VW C KST T Cs a b s1 s2 _ _ TW WA WB RH
+  assert (NC : ~ Cs c) by (intro Q; exact (RH (tw_runs _ _ _ _ _ _ _ TW c Q))).
+  destruct (engine_twins P w c "cpu_start" [c] starts_cpu VW C KST T Cs a b s1 s2 _ _ TW WA WB NC
     (alike_enter c i d1 (hw s1)) (alike_entered _ _ _ _ c i d1 d2 (tw_hw _ _ _ _ _ _ _ TW)) eq_refl
     (fun M X H => conj M (conj (eq_trans H HC) (conj C eq_refl))) same s1' s2' l1 l2 SA F1 F2 N1 N2 a' b' W1 W2) as (T' & Cs' & TW' & WA' & WB').
   exists T', Cs', a', b'. auto.

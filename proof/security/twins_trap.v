@@ -126,7 +126,7 @@ Variables (T Cs : Z -> Prop) (a b : state) (s1 s2 : Step.machine) (h1 h2 : Machi
 Hypothesis TW : twins w T Cs a b s1 s2.
 Hypothesis WA : windowed a.
 Hypothesis WB : windowed b.
-Hypothesis NOT : root_vmid (hw s1) c <> vmid_of w.
+Hypothesis NOT : ~ Cs c.                    (* registers of the CPU are the same: it does not run the victim, or they happen to be *)
 Hypothesis A1 : core_is_safe.alike (hw s1) h1.
 Hypothesis AL : Alike.alike T Cs h1 h2.
 Hypothesis ME : me h1 = c.
@@ -147,10 +147,10 @@ Let G2 := tw_good2 _ _ _ _ _ _ _ TW.
 Let a1 := snapshot a (C_store.glob (Mach g h1)) (C_store.hw (Mach g h1)).
 
 Lemma not_its : ~ Cs c.
-Proof. intro Q. exact (NOT (tw_runs _ _ _ _ _ _ _ TW c Q)). Qed.
+Proof. exact NOT. Qed.
 Lemma same_vectors : vectors_save c s2 (glob s2) = g.
 Proof.
-  unfold g. rewrite (tw_glob _ _ _ _ _ _ _ TW). apply vectors_same. intros r R. apply (tw_gpr _ _ _ _ _ _ _ TW); auto. exact not_its.
+  unfold g. rewrite (tw_glob _ _ _ _ _ _ _ TW). apply vectors_same. intros r R. apply (tw_gpr _ _ _ _ _ _ _ TW); auto.
 Qed.
 Lemma begins : mid c (vttbr_of a) a (Mach g h1).
 Proof. apply (good_mid a s1); auto. apply vectors_quiet. Qed.
