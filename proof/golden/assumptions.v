@@ -101,6 +101,9 @@ Print Assumptions calls_tell_nothing.page_add_tells_nothing.
 From nie.proof.security Require host_traps_tell_nothing.
 Print Assumptions host_traps_tell_nothing.host_traps_tell_nothing.
 Print Assumptions host_traps_tell_nothing.starts_tell_nothing.
+From nie.proof.security Require confidential_of_memory memory_witness.
+Print Assumptions confidential_of_memory.confidential_of_memory.
+Print Assumptions memory_witness.memory_not_vacuous.
 From nie.proof.security Require confidential_while_it_runs.
 Print Assumptions confidential_while_it_runs.confidential_while_it_runs.
 Print Assumptions confidential_while_it_runs.cores_twins_stay_alike.
