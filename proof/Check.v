@@ -7,6 +7,8 @@ Require nie.proof.security.exit_releases.
 Require nie.proof.security.vcpu_run_isolates.
 Require nie.proof.security.trap_tells.
 Require nie.proof.security.offset_traces.
+Require nie.proof.security.exit_registers.
+Require nie.proof.security.exits_alike.
 Require nie.proof.security.vcpu_create_isolates.
 Require nie.proof.security.vcpu_destroy_isolates.
 Require nie.proof.security.vm_create_isolates.
@@ -16,6 +18,7 @@ Require nie.proof.security.vm_activate_isolates.
 Require nie.proof.security.table_remove_isolates.
 Require nie.proof.security.page_add_zero_isolates.
 Require nie.proof.refine.page_shown.
+Require nie.proof.refine.page_kept.
 Require nie.proof.security.page_shown_mutants.
 Require nie.proof.security.page_shared_add_isolates.
 Require nie.proof.security.table_add_isolates.
@@ -31,10 +34,12 @@ Require nie.proof.security.leak_timer.
 Require nie.proof.security.forge_spent.
 Require nie.proof.security.forge_answer.
 Require nie.proof.security.core_keeps_registers.
+Require nie.proof.security.core_measures.
 Require nie.proof.security.not_vacuous.
 Require nie.proof.security.calls_tell_nothing.
 Require nie.proof.security.host_traps_tell_nothing.
 Require nie.proof.security.tells_nothing_witness.
+Require nie.proof.security.confidential_of_memory.
 Require nie.proof.security.confidential_while_it_runs.
 Require nie.proof.security.calm_witness.
 Require nie.proof.security.leak_while_it_runs.
@@ -98,6 +103,27 @@ Definition check_runs_tell_what_is_released :
   nie.proof.security.offset_traces.runs_tell_released nie.generated.Program.core
 := nie.proof.security.offset_traces.runs_tell_what_is_released.
 Print Assumptions check_runs_tell_what_is_released.
+
+Definition check_exit_brings_host_back :
+  nie.proof.security.exit_registers.exits_bring_host_back nie.generated.Program.core
+:= nie.proof.security.exit_registers.exit_brings_host_back.
+Print Assumptions check_exit_brings_host_back.
+
+Definition check_exits_look_alike :
+  forall (w : nie.spec.Released.who) (T Cs : Z -> Prop) (a b : nie.spec.State.state) (s1 s2 s1' s2' : nie.spec.Step.machine) 
+         (c : Z) (e1 e2 : nie.spec.Step.exception) (i1 i2 : nat -> Z) (d1 d2 : list (list nie.model.Machine.act)) 
+         (g1 g2 : nie.spec.Step.log),
+       0 <= nie.spec.Released.vm w ->
+       0 <= c < nie.generated.Constants.NIE_MAX_CPUS ->
+       nie.proof.security.Twins.twins w T Cs a b s1 s2 ->
+       nie.model.Machine.root_vmid (nie.spec.Step.hw s1) c = nie.spec.Released.vmid_of w ->
+       nie.proof.security.exits_alike.takes a s1 c e1 i1 d1 s1' g1 ->
+       nie.proof.security.exits_alike.takes b s2 c e2 i2 d2 s2' g2 ->
+       nie.proof.security.exits_alike.shows a s1 c e1 s1' = nie.proof.security.exits_alike.shows a s2 c e2 s2' ->
+       (forall d : Z, nie.model.Machine.root_vmid (nie.spec.Step.hw s2') d = nie.model.Machine.root_vmid (nie.spec.Step.hw s1') d) /\
+       (forall f : nie.spec.Isolation.fact, nie.proof.security.exits_alike.told_here c f -> nie.spec.Isolation.observe w s1' f <-> nie.spec.Isolation.observe w s2' f)
+:= nie.proof.security.exits_alike.exits_look_alike.
+Print Assumptions check_exits_look_alike.
 
 Definition check_exit_shows_no_vm :
   forall (c v i : Z) (e : nie.spec.Switch.exit) (a : nie.spec.State.state),
@@ -215,6 +241,11 @@ Definition check_page_add_zero_shows_zeros :
 := nie.proof.refine.page_shown.page_add_zero_shows_zeros.
 Print Assumptions check_page_add_zero_shows_zeros.
 
+Definition check_page_add_zero_keeps_zeros :
+  nie.proof.refine.page_kept.page_add_zero_keeps nie.generated.Program.core
+:= nie.proof.refine.page_kept.page_add_zero_keeps_zeros.
+Print Assumptions check_page_add_zero_keeps_zeros.
+
 Definition check_without_scrub :
   ~ nie.proof.refine.page_shown_statement.page_add_zero_shows (nie.proof.security.flush_mutants.replaced nie.proof.security.page_shown_mutants.no_scrub nie.generated.Program.core)
 := nie.proof.security.page_shown_mutants.without_scrub.
@@ -320,6 +351,11 @@ Definition check_core_keeps_registers :
 := nie.proof.security.core_keeps_registers.core_keeps_registers.
 Print Assumptions check_core_keeps_registers.
 
+Definition check_core_measures :
+  nie.spec.Measured.measurement_integral (nie.proof.security.core_is_safe.after_boot nie.generated.Program.core) nie.generated.Program.core
+:= nie.proof.security.core_measures.core_measures.
+Print Assumptions check_core_measures.
+
 Definition check_not_vacuous :
   exists (s t t' : nie.spec.Step.machine) (g g' : nie.spec.Step.log),
          nie.proof.security.core_is_safe.after_boot nie.generated.Program.core s /\
@@ -377,6 +413,26 @@ Definition check_keeping_a_word_tells :
          nie.proof.security.page_remove_isolates.three_words
 := nie.proof.security.tells_nothing_witness.keeping_a_word_tells.
 Print Assumptions check_keeping_a_word_tells.
+
+Definition check_confidential_of_memory :
+  forall (s : nie.spec.Step.machine) (w : nie.spec.Released.who) (ram : Z -> bool) (tr1 tr2 : list nie.spec.Step.label)
+         (t1 t2 : nie.spec.Step.machine) (g1 g2 : nie.spec.Step.log),
+       0 <= nie.spec.Released.vm w ->
+       nie.proof.security.core_is_safe.after_boot nie.generated.Program.core s ->
+       nie.spec.Step.run nie.generated.Program.core s tr1 = nie.spec.Step.Ok t1 g1 ->
+       nie.spec.Step.run nie.generated.Program.core s tr2 = nie.spec.Step.Ok t2 g2 ->
+       nie.proof.security.confidential_of_memory.gentle nie.generated.Program.core w s tr1 ->
+       nie.proof.security.confidential_of_memory.gentle nie.generated.Program.core w s tr2 ->
+       Forall2 nie.proof.security.confidential_of_memory.same_out (nie.proof.security.confidential_of_memory.outs nie.generated.Program.core w s tr1)
+         (nie.proof.security.confidential_of_memory.outs nie.generated.Program.core w s tr2) ->
+       nie.spec.Isolation.shown nie.generated.Program.core w ram s nil tr1 s = nie.spec.Isolation.shown nie.generated.Program.core w ram s nil tr2 s ->
+       (forall f : nie.spec.Isolation.fact, nie.spec.Isolation.observe w t1 f <-> nie.spec.Isolation.observe w t2 f) /\
+       (forall (c : Z) (e : nie.spec.Step.exception) (i : nat -> Z) (d : list (list nie.model.Machine.act)),
+        ~ nie.spec.Released.runs t1 c (nie.spec.Released.vmid_of w) ->
+        nie.spec.Step.next nie.generated.Program.core t1 (nie.spec.Step.Trap c e i d) = nie.spec.Step.Disabled <->
+        nie.spec.Step.next nie.generated.Program.core t2 (nie.spec.Step.Trap c e i d) = nie.spec.Step.Disabled)
+:= nie.proof.security.confidential_of_memory.confidential_of_memory.
+Print Assumptions check_confidential_of_memory.
 
 Definition check_confidential_while_it_runs :
   forall (s : nie.spec.Step.machine) (w : nie.spec.Released.who) (ram : Z -> bool) (tr1 tr2 : list nie.spec.Step.label)
