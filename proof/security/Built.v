@@ -48,8 +48,6 @@ Proof.
 Qed.
 Lemma k_granules : forall u n, keeps v a (add_granules u n b).
 Proof. intros. now apply k_vm. Qed.
-Lemma k_if : forall (t : bool) x y, keeps v a x -> keeps v a y -> keeps v a (if t then x else y).
-Proof. now intros []. Qed.
 End Steps.
 Lemma k_each : forall a b n f, (forall i x, keeps v x (f i x)) -> keeps v a b -> keeps v a (each n f b).
 Proof. intros a b n f F H. unfold each. induction (Z.to_nat n) as [|m IH]; cbn [each_nat]; [exact H|]. eapply keeps_trans; [exact IH|apply F]. Qed.
@@ -77,8 +75,6 @@ Lemma vms_undefined : forall a, vms (inject_undefined a) = vms a.
 Proof. intro. unfold inject_undefined, inject. apply vms_regs. Qed.
 Lemma vms_abort : forall e f a, vms (inject_abort e f a) = vms a.
 Proof. intros. unfold inject_abort, inject. apply vms_regs. Qed.
-Lemma vms_load : forall n r f a, vms (load_regs n r f a) = vms a.
-Proof. intros. reflexivity. Qed.
 
 (** What the host does, but for building. *)
 

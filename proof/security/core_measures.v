@@ -33,8 +33,6 @@ Lemma x_set : forall c i w d j, x_of (set_x c i w d) c j = if j =? i then w else
 Proof.
   intros. unfold set_x, x_of. rewrite Snapshot.cpu_at_set, Z.eqb_refl. transitivity (Map.get (Map.set (cpu_x (cpu_at d c)) i w) j); [reflexivity|]. apply Map.get_set.
 Qed.
-Lemma x_answer : forall l c i j d, j < i -> x_of (answer_from c i l d) c j = x_of d c j.
-Proof. induction l as [|w l IH]; intros c i j d J; cbn [answer_from]; [reflexivity|]. rewrite IH by lia. rewrite x_set. now rewrite (proj2 (Z.eqb_neq j i)) by lia. Qed.
 Lemma x_answered : forall c w0 w1 w2 w3 w4 w5 w6 d, let b := answer c [w0; w1; w2; w3; w4; w5; w6] d in
   x_of b c 1 = w1 /\ x_of b c 3 = w3 /\ x_of b c 4 = w4 /\ x_of b c 5 = w5 /\ x_of b c 6 = w6.
 Proof.
@@ -71,8 +69,6 @@ Lemma args_are : forall i, 0 <= i < 31 -> x_of a0 c i = Step.x s c i mod 2 ^ 64.
 Proof. intros i I. exact (core_keeps_registers.x_arrived c e ins d s a i I). Qed.
 Lemma function_is : x 0 mod 2 ^ 32 = Step.x s c 0 mod 2 ^ 32.
 Proof. rewrite args_are by lia. apply low_half. apply Z.mod_mod. discriminate. Qed.
-Lemma same_vms : vm_at a0 v = vm_at a v.
-Proof. reflexivity. Qed.
 Lemma noted0 : forall u, 0 <= u < NIE_MAX_VMS -> exists ku, noted u ku a0.
 Proof.
   intros u U. destruct (ALL u U) as [ku NU]. exists ku.

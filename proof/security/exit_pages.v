@@ -18,8 +18,6 @@ Proof.
 Qed.
 Lemma sp_gpr : forall a c r v, same_pages a (Registers.set_gpr c r v a).
 Proof. intros. unfold Registers.set_gpr. destruct (_ <? _); now split. Qed.
-Lemma sp_trans : forall a b d, same_pages a b -> same_pages b d -> same_pages a d.
-Proof. intros a b d [O C] [O' C']. split; congruence. Qed.
 Lemma sp_call : forall c a, same_pages a (snd (nie.spec.trap.vcpu_call.vcpu_call c a)).
 Proof.
   intros c a. unfold nie.spec.trap.vcpu_call.vcpu_call. cbn zeta. generalize (Registers.x_of a c 0 mod 2 ^ 32). intro f.
