@@ -148,7 +148,7 @@ Definition feeds (w : who) (s s' : machine) (g : log) (l : label) : list input :
       match l with
       | Trap c e _ _ => if runs_b s c (vmid_of w) && (is_sync e EC_HVC64 || is_sync e EC_SMC64) &&
                            (x s c 0 mod 2 ^ 32 =? NIE_VM_PAGE_REOPEN) && (x s' c 0 =? NIE_OK)
-                        then [Reopen (x s c 1 / 4096)] else []
+                        then [Reopen (x s c 1 mod 2 ^ 64 / 4096)] else []
       | _ => []
       end
   end.

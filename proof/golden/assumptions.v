@@ -144,6 +144,7 @@ Print Assumptions leak_reuse.reuse_leaks.
 Print Assumptions leak_reuse.core_reuses_zeros.
 From nie.proof.security Require forge_spent.
 Print Assumptions forge_spent.spent_forges.
+Print Assumptions forge_spent.spent_moves_map.
 Print Assumptions forge_spent.core_refuses.
 From nie.proof.security Require leak_timer.
 Print Assumptions leak_timer.timer_leaks.
@@ -170,6 +171,9 @@ Print Assumptions core_keeps_registers.core_keeps_registers.
 From nie.proof.security Require core_measures measures_witness.
 Print Assumptions core_measures.core_measures.
 Print Assumptions measures_witness.a_hash_is_told.
+From nie.proof.security Require core_keeps_map map_witness.
+Print Assumptions core_keeps_map.core_keeps_map.
+Print Assumptions map_witness.map_not_vacuous.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
 From nie.proof.security Require registers_switched.

@@ -4,7 +4,7 @@
    nothing. The engine as it is refuses the second page. *)
 From Coq Require Import ZArith List Bool String Lia.
 From nie.model Require Import C Machine.
-From nie.spec Require Import State Step Isolation.
+From nie.spec Require Import State Step Isolation Placed.
 From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import Core.
@@ -56,18 +56,22 @@ Proof.
 Qed.
 
 (* For any machine: with this at hand nothing is computed. *)
-Lemma forged_refutes : forall P s (start : Step.machine -> Prop), start s -> forged P s = true -> ~ memory_integral start P.
+Lemma memory_has_map : forall start P, memory_integral start P -> map_integral start P.
+Proof. intros start P H s tr t g w S R L l k d o A D O U. destruct (H s tr t g w S R L l k d o A D O U) as (words & E & _). now exists words. Qed.
+Lemma forged_refutes : forall P s (start : Step.machine -> Prop), start s -> forged P s = true -> ~ map_integral start P.
 Proof.
   intros P s start B F H. unfold forged, end_of in F. destruct (Step.run P s life) as [t g| |] eqn:R; try discriminate F.
   apply andb_prop in F as [F I]. apply andb_prop in F as [F L]. unfold same_list in F.
   destruct (list_eq_dec Z.eq_dec (entries t) (entries_with zeros_there)) as [E|]; [|discriminate F].
   destruct (H s life t g owner_of_it B R L 3 262144 zeros_there 0 (it_can_load t E) eq_refl ltac:(vm_compute; split; congruence)
-    ltac:(intros [_ U]; revert U; vm_compute; intro U; now apply U)) as (words & X & _).
+    ltac:(intros [_ U]; revert U; vm_compute; intro U; now apply U)) as (words & X).
   change (262144 * covers 3 + 0) with 262144 in X. rewrite X in I. discriminate I.
 Qed.
 
-Theorem spent_forges : ~ memory_integral starts (forging Program.core).
+Theorem spent_moves_map : ~ map_integral starts (forging Program.core).
 Proof. apply (forged_refutes _ (start_with 0)); [now exists 0|]. vm_cast_no_check (eq_refl true). Qed.
+Theorem spent_forges : ~ memory_integral starts (forging Program.core).
+Proof. exact (fun H => spent_moves_map (memory_has_map starts (forging Program.core) H)). Qed.
 
 (* The engine as it is: the entry stays Spent. *)
 Theorem core_refuses : option_map entries (end_of Program.core (start_with 0) life) = Some (entries_with DESC_SPENT).
