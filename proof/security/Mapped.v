@@ -82,10 +82,15 @@ Let f := x 0 mod 2 ^ 32.
 Let b := host_call c ins content a.
 Definition done (g st : Z) : Prop := f = g /\ x 1 = v /\ st = NIE_OK.
 
+(* A page comes from the host alone, by the two calls that add it; of what is taken nothing is left. *)
+Definition lands (st : Z) (d : state) : Prop :=
+  (forall y p, at_ipa d v y = There p -> at_ipa a v y = There p \/ (at_ipa a v y = Nothing /\ (done NIE_PAGE_ADD st \/ done NIE_PAGE_ADD_ZERO st) /\
+     among (x 2 / 4096) (x 4) y = true /\ p = x 3 / 4096 + (y - x 2 / 4096) /\ own a p = Host)) /\
+  (done NIE_PAGE_REMOVE st -> forall y, among (x 2 / 4096) (x 3) y = true -> at_ipa d v y = Gone).
 Definition right (st : Z) (d : state) : Prop :=
   (done NIE_VM_CREATE st -> free a v /\ ~ free d v /\ forall y, at_ipa d v y = Nothing) /\
   (done NIE_VM_DESTROY st -> ~ free a v /\ free d v) /\
-  (~ done NIE_VM_CREATE st -> ~ done NIE_VM_DESTROY st -> (free d v <-> free a v) /\ forall q, sited a v q -> sited d v (after v f x st q)).
+  (~ done NIE_VM_CREATE st -> ~ done NIE_VM_DESTROY st -> (free d v <-> free a v) /\ (forall q, sited a v q -> sited d v (after v f x st q)) /\ lands st d).
 
 Lemma right_eq : forall st d e, slots e = slots d -> vms e = vms d -> right st d -> right st e.
 Proof.
@@ -93,34 +98,41 @@ Proof.
   assert (A : forall q, sited d v q -> sited e v q).
   { intros q A y. specialize (A y). rewrite X. destruct (at_ipa d v y); auto. unfold stopped. now rewrite Z. }
   unfold right, free. rewrite Z. split; [intro D; destruct (R1 D) as (D1 & D2 & D3); split; [exact D1|split; [exact D2|intro y; now rewrite X]]|]. split; [exact R2|].
-  intros N1 N2. destruct (R3 N1 N2) as [F G]. split; [exact F|]. intros q Q. apply A, G, Q.
+  intros N1 N2. destruct (R3 N1 N2) as (F & G & L1 & L2). split; [exact F|]. split; [intros q Q; apply A, G, Q|]. split; [intros y p; rewrite X; apply L1|intros D y; rewrite X; now apply L2].
 Qed.
 (* The map stays, but for what is forgotten. *)
-Lemma quietly : forall st d, (forall q, after v f x st q = q) -> ~ done NIE_VM_CREATE st -> ~ done NIE_VM_DESTROY st -> goes_on v a d -> fades a v d -> right st d.
+Lemma quietly : forall st d, (forall q, after v f x st q = q) -> ~ done NIE_PAGE_REMOVE st -> ~ done NIE_VM_CREATE st -> ~ done NIE_VM_DESTROY st -> goes_on v a d -> fades a v d -> right st d.
 Proof.
-  intros st d Q N1 N2 G F. split; [intro D; contradiction|]. split; [intro D; contradiction|]. intros _ _. split; [apply G|]. intros q A. rewrite Q. now apply (sited_fades v a d).
+  intros st d Q N0 N1 N2 G F. split; [intro D; contradiction|]. split; [intro D; contradiction|]. intros _ _. split; [apply G|]. split; [intros q A; rewrite Q; now apply (sited_fades v a d)|].
+  split; [|intro D; contradiction]. intros y p T. left. destruct (F y) as [E|(_ & E & _)]; rewrite E in T; [exact T|discriminate T].
 Qed.
 Lemma other_vm : forall st d, x 1 <> v -> goes_on v a d -> same_places a v d -> right st d.
 Proof.
-  intros st d N G S. apply quietly; [|intros (_ & D & _); contradiction|intros (_ & D & _); contradiction|exact G|now apply fades_same].
+  intros st d N G S. apply quietly; [|intros (_ & D & _); contradiction|intros (_ & D & _); contradiction|intros (_ & D & _); contradiction|exact G|now apply fades_same].
   intro q. unfold after. now rewrite (proj2 (Z.eqb_neq _ _) N).
 Qed.
 Lemma refused : forall st d, st <> NIE_OK -> d = a -> right st d.
 Proof.
-  intros st d N ->. apply quietly; [|intros (_ & _ & D); contradiction|intros (_ & _ & D); contradiction|now apply goes_eq|apply fades_same; intro y; reflexivity].
+  intros st d N ->. apply quietly; [|intros (_ & _ & D); contradiction|intros (_ & _ & D); contradiction|intros (_ & _ & D); contradiction|now apply goes_eq|apply fades_same; intro y; reflexivity].
   intro q. unfold after. now rewrite (proj2 (Z.eqb_neq _ _) N), andb_false_r.
 Qed.
 (* Calls that move no page. *)
 Definition plain : Prop := f <> NIE_PAGE_ADD /\ f <> NIE_PAGE_ADD_ZERO /\ f <> NIE_PAGE_REMOVE /\ f <> NIE_VM_CREATE /\ f <> NIE_VM_DESTROY.
 Lemma plainly : forall st d, plain -> goes_on v a d -> fades a v d -> right st d.
 Proof.
-  intros st d (P1 & P2 & P3 & P4 & P5) G F. apply quietly; [|intros (D & _); contradiction|intros (D & _); contradiction|exact G|exact F].
+  intros st d (P1 & P2 & P3 & P4 & P5) G F. apply quietly; [|intros (D & _); contradiction|intros (D & _); contradiction|intros (D & _); contradiction|exact G|exact F].
   intro q. unfold after. rewrite (proj2 (Z.eqb_neq _ _) P1), (proj2 (Z.eqb_neq _ _) P2), (proj2 (Z.eqb_neq _ _) P3). now destruct (negb _).
 Qed.
-Lemma moving : forall d g h, f <> NIE_VM_CREATE -> f <> NIE_VM_DESTROY -> goes_on v a d -> (forall q, after v f x NIE_OK q = row g h filled q) ->
-  (forall q, sited a v q -> sited d v (row g h filled q)) -> right NIE_OK d.
+Lemma moving : forall d, done NIE_PAGE_ADD NIE_OK \/ done NIE_PAGE_ADD_ZERO NIE_OK -> goes_on v a d -> ~ stopped a v -> brings a v d (page_of (x 2)) (x 4) (page_of (x 3)) ->
+  (forall i, 0 <= i < x 4 -> own a (page_of (x 3) + i) = Host) -> right NIE_OK d.
 Proof.
-  intros d g h N1 N2 G E H. split; [intros (D & _); contradiction|]. split; [intros (D & _); contradiction|]. intros _ _. split; [apply G|]. intros q A. rewrite E. now apply H.
+  intros d D G S B H. assert (N : forall g, g <> NIE_PAGE_ADD -> g <> NIE_PAGE_ADD_ZERO -> ~ done g NIE_OK) by (intros g N1 N2 (D1 & _); destruct D as [(D2 & _)|(D2 & _)]; congruence).
+  split; [intro Q; now elim (N NIE_VM_CREATE)|]. split; [intro Q; now elim (N NIE_VM_DESTROY)|]. intros _ _. split; [apply G|]. split.
+  - intros q A. assert (E : after v f x NIE_OK q = row (page_of (x 2)) (x 4) filled q) by (unfold after; destruct D as [(D1 & -> & _)|(D1 & -> & _)]; now rewrite Z.eqb_refl, D1).
+    rewrite E. now apply (sited_brings v a d _ _ (page_of (x 3))).
+  - split; [|intro Q; now elim (N NIE_PAGE_REMOVE)]. intros y p T. specialize (B y). change (x 2 / 4096) with (page_of (x 2)). change (x 3 / 4096) with (page_of (x 3)). unfold among.
+    destruct ((page_of (x 2) <=? y) && (y <? page_of (x 2) + x 4)) eqn:I; [right|left; now rewrite <- B]. destruct B as [B1 B2]. rewrite B2 in T. injection T as <-.
+    split; [exact B1|]. split; [exact D|]. split; [reflexivity|]. split; [reflexivity|]. apply H. lia.
 Qed.
 
 Lemma answered : forall l st d, right st d -> right (x_of (answer c (st :: l) d) c 0) (answer c (st :: l) d).
@@ -136,9 +148,7 @@ Proof.
   intros F r. pose proof (goes_calm v a (snd r) (page_add_calm _ _ _ _ _ a)) as G. destruct (Z.eq_dec (x 1) v) as [E|N].
   2:{ apply other_vm; [exact N|exact G|]. now apply page_add_others; auto. }
   destruct (Z.eq_dec (fst r) NIE_OK) as [O|O].
-  - unfold r in *. rewrite O. rewrite E in *. destruct (page_add_brings a v _ _ _ _ O) as (B & _ & BR). apply (moving _ (x 2 / 4096) (x 4)); [rewrite F; discriminate|rewrite F; discriminate|exact G| |].
-    + intro q. unfold after. now rewrite E, Z.eqb_refl, F.
-    + intros q A. apply (sited_brings v a _ _ _ (page_of (x 3))); [exact G|unfold stopped; rewrite B; discriminate|exact BR|exact A].
+  - unfold r in *. rewrite O. rewrite E in *. destruct (page_add_brings a v _ _ _ _ O) as (B & _ & BR). apply moving; [left; unfold done; auto|exact G|unfold stopped; rewrite B; discriminate|exact BR|exact (page_add_hosts a v _ _ _ _ O)].
   - apply refused; [exact O|]. revert O. unfold r. Transparent page_add. unfold page_add. cbv zeta. destruct (_ =? NIE_OK); [intro Q; now elim Q|reflexivity].
 Qed.
 Lemma adds_zero : f = NIE_PAGE_ADD_ZERO -> let r := page_add_zero (x 1) (x 2) (x 3) (x 4) (x 5) a in right (fst r) (snd r).
@@ -146,9 +156,7 @@ Proof.
   intros F r. pose proof (goes_calm v a (snd r) (page_add_zero_calm _ _ _ _ _ a)) as G. destruct (Z.eq_dec (x 1) v) as [E|N].
   2:{ apply other_vm; [exact N|exact G|]. now apply page_add_zero_others; auto. }
   destruct (Z.eq_dec (fst r) NIE_OK) as [O|O].
-  - unfold r in *. rewrite O. rewrite E in *. destruct (page_add_zero_brings a v W _ _ _ _ O) as (B & _ & BR). apply (moving _ (x 2 / 4096) (x 4)); [rewrite F; discriminate|rewrite F; discriminate|exact G| |].
-    + intro q. unfold after. now rewrite E, Z.eqb_refl, F.
-    + intros q A. apply (sited_brings v a _ _ _ (page_of (x 3))); [exact G|exact B|exact BR|exact A].
+  - unfold r in *. rewrite O. rewrite E in *. destruct (page_add_zero_brings a v W _ _ _ _ O) as (B & _ & BR). apply moving; [right; unfold done; auto|exact G|exact B|exact BR|exact (page_add_zero_hosts a v _ _ _ _ O)].
   - apply refused; [exact O|]. revert O. unfold r. Transparent page_add_zero. unfold page_add_zero. cbv zeta. destruct (_ =? NIE_OK); [intro Q; now elim Q|reflexivity].
 Qed.
 Lemma removes : f = NIE_PAGE_REMOVE -> let r := page_remove (x 1) (x 2) (x 3) a in right (fst (fst (fst r))) (snd r).
@@ -157,8 +165,11 @@ Proof.
   2:{ apply other_vm; [exact N|exact G|]. now apply page_remove_others; auto. }
   destruct (Z.eq_dec (fst (fst (fst r))) NIE_OK) as [O|O].
   - unfold r in *. rewrite O. rewrite E in *. destruct (page_remove_takes a v _ _ O) as (_ & T).
-    split; [intros (D & _); rewrite F in D; discriminate D|]. split; [intros (D & _); rewrite F in D; discriminate D|]. intros _ _. split; [apply G|]. intros q A.
-    assert (Q : after v f x NIE_OK q = row (x 2 / 4096) (x 3) emptied q) by (unfold after; now rewrite E, Z.eqb_refl, F). rewrite Q. now apply (sited_takes v a).
+    split; [intros (D & _); rewrite F in D; discriminate D|]. split; [intros (D & _); rewrite F in D; discriminate D|]. intros _ _. split; [apply G|]. split.
+    + intros q A. assert (Q : after v f x NIE_OK q = row (x 2 / 4096) (x 3) emptied q) by (unfold after; now rewrite E, Z.eqb_refl, F). rewrite Q. now apply (sited_takes v a).
+    + change (page_of (x 2)) with (x 2 / 4096) in T. split.
+      * intros y p X. left. specialize (T y). destruct (_ && _); [rewrite T in X; discriminate X|now rewrite <- T].
+      * intros _ y I. specialize (T y). unfold among in I. now rewrite I in T.
   - apply refused; [exact O|]. revert O. unfold r. Transparent page_remove. unfold page_remove. cbv zeta. destruct (_ =? NIE_OK); [intro Q; now elim Q|reflexivity].
 Qed.
 #[local] Opaque page_add page_add_zero page_remove.
@@ -203,13 +214,13 @@ Lemma same_of_slots : forall d, slots d = slots a -> fades a v d.
 Proof. intros d E. apply fades_same. intro y. now apply at_same. Qed.
 Ltac other F := unfold plain; rewrite F; repeat split; discriminate.
 (* Unless a vCPU runs afterwards, in which case x0 is its own. *)
-Theorem host_call_right : (f = NIE_VCPU_RUN -> (free b v <-> free a v) /\ forall q, sited a v q -> sited b v q) /\ (f <> NIE_VCPU_RUN -> right (x_of b c 0) b).
+Theorem host_call_right : (f = NIE_VCPU_RUN -> slots b = slots a /\ (free b v <-> free a v) /\ forall q, sited a v q -> sited b v q) /\ (f <> NIE_VCPU_RUN -> right (x_of b c 0) b).
 Proof.
   unfold b, host_call. cbv zeta. fold f. split; intro R.
   { rewrite R. change (NIE_VCPU_RUN =? NIE_VERSION) with false. change (NIE_VCPU_RUN =? NIE_VM_INFO) with false. change (NIE_VCPU_RUN =? NIE_VCPU_RUN) with true. cbn iota.
     pose proof (goes_keeps v _ _ (vcpu_run_keeps v a c (x 1) (x 2) ins)) as G. pose proof (vcpu_run_slots a c (x 1) (x 2) ins) as S. destruct (vcpu_run c (x 1) (x 2) ins a) as [st d]. cbn [snd] in *.
-    assert (H : forall e, slots e = slots a -> goes_on v a e -> (free e v <-> free a v) /\ forall q, sited a v q -> sited e v q).
-    { intros e SE GE. split; [apply GE|]. intros q A. apply (sited_fades v a); [exact GE|now apply same_of_slots|exact A]. }
+    assert (H : forall e, slots e = slots a -> goes_on v a e -> slots e = slots a /\ (free e v <-> free a v) /\ forall q, sited a v q -> sited e v q).
+    { intros e SE GE. split; [exact SE|]. split; [apply GE|]. intros q A. apply (sited_fades v a); [exact GE|now apply same_of_slots|exact A]. }
     destruct (st =? NIE_OK); [now apply H|]. apply H; [now rewrite slots_answer|]. unfold goes_on, free, stopped, vm_at, answer in *. now rewrite vms_answer. }
   destruct (Z.eqb_spec f NIE_VERSION) as [F|_]; [apply answered, plainly; [other F|now apply goes_eq|now apply same_of_slots]|].
   destruct (Z.eqb_spec f NIE_VM_INFO) as [F|_].

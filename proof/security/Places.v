@@ -149,4 +149,26 @@ Proof.
   intro y. rewrite (at_same (each n (spend v (page_of ipa)) a)) by (apply slots_each; reflexivity). unfold at_ipa at 1 2. rewrite !spent_at by lia. change (3 =? 3) with true. change (2 =? 3) with false. cbn [andb].
   now destruct ((page_of ipa <=? y) && (y <? page_of ipa + n)).
 Qed.
+
+(* The pages that are added were the host's. *)
+Lemma host_owns_at : forall n p i, host_owns a p n = true -> 0 <= i < Z.of_nat n -> own a (p + i) = Host.
+Proof.
+  induction n as [|n IH]; intros p i E I; [lia|]. cbn [host_owns] in E. destruct (own a p) eqn:O; try discriminate E. destruct (Z.eq_dec i 0) as [->|N]; [now rewrite Z.add_0_r|].
+  replace (p + i) with ((p + 1) + (i - 1)) by lia. apply IH; [exact E|lia].
+Qed.
+Lemma check_placement_hosts : forall u ipa pa n, check_placement a u ipa pa n = NIE_OK -> forall i, 0 <= i < n -> own a (page_of pa + i) = Host.
+Proof.
+  intros u ipa pa n E i I. unfold check_placement in E. required E. required E. required E. required E. unfold check_donation in E. cbv zeta in E. required E. required E. required E. required E.
+  apply (host_owns_at (Z.to_nat n)); [assumption|lia].
+Qed.
+Lemma page_add_hosts : forall ipa pa n content, fst (page_add v ipa pa n content a) = NIE_OK -> forall i, 0 <= i < n -> own a (page_of pa + i) = Host.
+Proof.
+  intros ipa pa n content. unfold page_add. cbv zeta. destruct (Z.eqb_spec (page_add_check a v ipa pa n) NIE_OK) as [E|N]; cbn [fst snd]; [|intro Q; contradiction]. intros _.
+  unfold page_add_check in E. cbv zeta in E. required E. required E. required E. required E; [|rewrite E in *; discriminate]. apply Z.eqb_eq in Q2. exact (check_placement_hosts _ _ _ _ Q2).
+Qed.
+Lemma page_add_zero_hosts : forall ipa pa n l, fst (page_add_zero v ipa pa n l a) = NIE_OK -> forall i, 0 <= i < n -> own a (page_of pa + i) = Host.
+Proof.
+  intros ipa pa n l. unfold page_add_zero. cbv zeta. destruct (Z.eqb_spec (page_add_zero_check a v ipa pa n l) NIE_OK) as [E|N]; cbn [fst snd]; [|intro Q; contradiction]. intros _.
+  unfold page_add_zero_check in E. cbv zeta in E. required E. required E. required E. required E. required E; [|rewrite E in *; discriminate]. apply Z.eqb_eq in Q3. exact (check_placement_hosts _ _ _ _ Q3).
+Qed.
 End Calls.

@@ -87,6 +87,12 @@ Proof.
   destruct (leaf_below a v W _ ltac:(rewrite S; discriminate)) as (t & T). now rewrite T.
 Qed.
 
+Lemma reopen_there : forall z ipa y p, slots z = slots a -> at_ipa (snd (page_reopen v ipa z)) v y = There p -> at_ipa z v y = There p.
+Proof.
+  intros z ipa y p SZ. unfold page_reopen. destruct (negb _); [auto|]. destruct (negb _); [auto|]. destruct (slot_at z v 3 (page_of ipa)) eqn:S; auto. cbn [snd].
+  unfold at_ipa. rewrite !Adding.slot_set, !Z.eqb_refl. change (2 =? 3) with false. cbn [andb]. change (3 =? 3) with true. cbn [andb]. destruct (Z.eqb_spec y (page_of ipa)) as [->|]; [|auto].
+  assert (E : forall l k, slot_at z v l k = slot_at a v l k) by (intros; unfold slot_at; now rewrite SZ). rewrite E in S. destruct (leaf_below a v W _ ltac:(rewrite S; discriminate)) as (t & T). rewrite E, T. discriminate.
+Qed.
 (* An index that nobody uses has nothing anywhere. *)
 Lemma free_nothing : vm_state (vm_at a v) = NIE_VM_FREE -> forall y, at_ipa a v y = Nothing.
 Proof.

@@ -5,7 +5,8 @@ From nie.model Require Import Machine.
 From nie.generated Require Import Prims.
 From nie.spec Require Import Step.
 From nie.spec Require Released Isolation.
-From nie.proof.security Require Import Fed Mapped.
+From nie.spec Require State.
+From nie.proof.security Require Import Fed Places Mapped.
 Import ListNotations.
 Open Scope Z_scope.
 Open Scope list_scope.
@@ -68,3 +69,15 @@ Proof.
   - rewrite app_nil_r. apply own_shapes.
 Qed.
 End Feeds.
+
+(** Which pages come and go with a label, between two states of the specification. *)
+
+Definition argument (s s' : Step.machine) (l : label) (i : Z) : Z := match Released.host_call_of s s' l with Some (_, a, _) => a i | None => 0 end.
+Definition comes_and_goes (w : Released.who) (a b : State.state) (s s' : Step.machine) (l : label) : Prop :=
+  let v := Released.vm w in let ok f := Released.succeeded f w s s' l = true in let arg := argument s s' l in
+  (forall y p, at_ipa b v y = There p -> at_ipa a v y = There p \/ (at_ipa a v y = Nothing /\ (ok NIE_PAGE_ADD \/ ok NIE_PAGE_ADD_ZERO) /\
+     among (arg 2 / 4096) (arg 4) y = true /\ p = arg 3 / 4096 + (y - arg 2 / 4096) /\ State.own a p = State.Host)) /\
+  (ok NIE_PAGE_REMOVE -> forall y, among (arg 2 / 4096) (arg 3) y = true -> at_ipa b v y = Gone).
+Lemma nothing_comes : forall w a b s s' l, (forall f, Released.succeeded f w s s' l = true -> f <> NIE_PAGE_REMOVE) ->
+  (forall y p, at_ipa b (Released.vm w) y = There p -> at_ipa a (Released.vm w) y = There p) -> comes_and_goes w a b s s' l.
+Proof. intros w a b s s' l N H. split; [intros y p T; left; now apply H|]. intro K. now elim (N _ K). Qed.

@@ -61,14 +61,17 @@ Proof. destruct LV as (LX & _). apply LX. lia. Qed.
 Notation ok f := (Released.succeeded f w s s' l).
 Notation step m := (fed (Isolation.feeds w s s' g l) m).
 Definition follows_ideal : Prop :=
-  (ok NIE_VM_CREATE = true -> free a0 v /\ ~ free b v /\ forall m, (forall y, shapes m y = Nowhere) -> sited b v (shapes (step m))) /\
+  (ok NIE_VM_CREATE = true -> free a0 v /\ ~ free b v /\ (forall y, at_ipa b v y = Nothing) /\ forall m, (forall y, shapes m y = Nowhere) -> sited b v (shapes (step m))) /\
   (ok NIE_VM_DESTROY = true -> ~ free a0 v /\ free b v) /\
-  (ok NIE_VM_CREATE = false -> ok NIE_VM_DESTROY = false -> (free b v <-> free a0 v) /\ forall m, sited a0 v (shapes m) -> sited b v (shapes (step m))).
-Lemma no_call : Released.host_call_of s s' l = None -> (free b v <-> free a0 v) -> (forall m, sited a0 v (shapes m) -> sited b v (shapes (step m))) -> follows_ideal.
-Proof. intros N F H. unfold follows_ideal, Released.succeeded. rewrite N. split; [discriminate|]. split; [discriminate|]. auto. Qed.
+  (ok NIE_VM_CREATE = false -> ok NIE_VM_DESTROY = false -> (free b v <-> free a0 v) /\ (forall m, sited a0 v (shapes m) -> sited b v (shapes (step m))) /\ comes_and_goes w a0 b s s' l).
+Lemma no_call : Released.host_call_of s s' l = None -> (free b v <-> free a0 v) -> (forall m, sited a0 v (shapes m) -> sited b v (shapes (step m))) -> (forall y p, at_ipa b v y = There p -> at_ipa a0 v y = There p) -> follows_ideal.
+Proof.
+  intros N F H T. assert (NX : forall f, Released.succeeded f w s s' l = false) by (intro f; unfold Released.succeeded; now rewrite N).
+  unfold follows_ideal. rewrite !NX. split; [discriminate|]. split; [discriminate|]. intros _ _. split; [exact F|]. split; [exact H|]. apply nothing_comes; [intros f K; rewrite NX in K; discriminate K|exact T].
+Qed.
 Lemma not_reopened : reopens w s s' c e = false -> Released.host_call_of s s' l = None -> goes_on v a0 b -> slots b = slots a0 -> follows_ideal.
 Proof.
-  intros R N GO S. apply no_call; [exact N|apply GO|]. intros m A. apply (sited_ext v b (shapes m)); [intro y; unfold l; rewrite (other_feeds w s s' g c e ins d m y N), R; reflexivity|].
+  intros R N GO S. apply no_call; [exact N|apply GO| |intros y p; now rewrite (at_same a0 b v y S)]. intros m A. apply (sited_ext v b (shapes m)); [intro y; unfold l; rewrite (other_feeds w s s' g c e ins d m y N), R; reflexivity|].
   apply (sited_same v a0 b); [exact GO|intro y; now apply at_same|exact A].
 Qed.
 
@@ -86,9 +89,11 @@ Proof.
   assert (EC : b = nie.spec.call.host_call.host_call c (fun n => ins n) content a0) by (rewrite EH; unfold nie.spec.trap.trap.host_trap; cbv zeta; rewrite S1, S2; reflexivity).
   destruct (host_call_right v a0 c (fun n => ins n) content V here_wf) as [M1 M2]. rewrite <- EC in M1, M2.
   destruct (Z.eq_dec (x 0 mod 2 ^ 32) NIE_VCPU_RUN) as [F|F].
-  - destruct (M1 F) as [F1 F2]. assert (NX : forall k, k <> NIE_VCPU_RUN -> Released.succeeded k w s s' l = false).
+  - destruct (M1 F) as (FS & F1 & F2). assert (NX : forall k, k <> NIE_VCPU_RUN -> Released.succeeded k w s s' l = false).
     { intros k K. unfold Released.succeeded, Released.host_call_of, l. destruct (_ && _ && _)%bool; [|reflexivity]. rewrite <- function_is, F. now rewrite (proj2 (Z.eqb_neq NIE_VCPU_RUN k) ltac:(auto)). }
-    split; [rewrite NX by discriminate; discriminate|]. split; [rewrite NX by discriminate; discriminate|]. intros _ _. split; [exact F1|]. intros m A. apply (sited_ext v b (shapes m)); [|now apply F2].
+    split; [rewrite NX by discriminate; discriminate|]. split; [rewrite NX by discriminate; discriminate|]. intros _ _. split; [exact F1|]. split.
+    2:{ apply nothing_comes; [intros k K ->; rewrite NX in K by discriminate; discriminate K|intros y p; fold v; now rewrite (at_same a0 b v y FS)]. }
+    intros m A. apply (sited_ext v b (shapes m)); [|now apply F2].
     intro y. destruct (Released.host_call_of s s' l) as [[[f args] st]|] eqn:H.
     + assert (EF : f = Step.x s c 0 mod 2 ^ 32 /\ args = fun i => Step.x s c i mod 2 ^ 64) by (unfold Released.host_call_of, l in H; destruct (_ && _ && _)%bool; [|discriminate H]; split; congruence).
       destruct EF as [EF EA]. rewrite <- function_is, F in EF. unfold l in *. rewrite (call_feeds w s s' g c e ins d f args st m y H); [|intro i; rewrite EA; apply Z.mod_pos_bound; reflexivity|exact RV].
@@ -103,10 +108,13 @@ Proof.
     assert (DO : forall k, ok k = true <-> done v a0 c k (x_of b c 0)).
     { intro k. unfold Released.succeeded. rewrite H. unfold done. fold v. unfold fn, args. rewrite <- function_is, <- args_are by lia. rewrite !andb_true_iff, !Z.eqb_eq. tauto. }
     destruct M2 as (P1 & P2 & P3). split; [|split].
-    + intro K. pose proof K as K0. apply DO in K. destruct (P1 K) as (Q1 & Q2 & Q3). split; [exact Q1|]. split; [exact Q2|]. intros m N y. rewrite Q3. left. rewrite FE. destruct K as (K & _). unfold after. rewrite K.
+    + intro K. pose proof K as K0. apply DO in K. destruct (P1 K) as (Q1 & Q2 & Q3). split; [exact Q1|]. split; [exact Q2|]. split; [exact Q3|]. intros m N y. rewrite Q3. left. rewrite FE. destruct K as (K & _). unfold after. rewrite K.
       destruct (negb _); apply N.
     + intro K. apply P2. now apply DO.
-    + intros K1 K2. destruct P3 as [Q1 Q2]; [intro K; apply DO in K; congruence|intro K; apply DO in K; congruence|]. split; [exact Q1|]. intros m A. eapply sited_ext; [intro y; apply FE|]. now apply Q2.
+    + intros K1 K2. destruct P3 as (Q1 & Q2 & Q3 & Q4); [intro K; apply DO in K; congruence|intro K; apply DO in K; congruence|]. split; [exact Q1|]. split; [intros m A; eapply sited_ext; [intro y; apply FE|]; now apply Q2|].
+      assert (AR : forall i, 0 <= i < 31 -> argument s s' l i = x i) by (intros i I; unfold argument; rewrite H; unfold args; now rewrite <- args_are). unfold comes_and_goes. cbv zeta. fold v. rewrite !AR by lia. split.
+      * intros y p T. destruct (Q3 y p T) as [T0|(T0 & T1 & T2 & T3 & T4)]; [now left|right]. split; [exact T0|]. split; [destruct T1 as [T1|T1]; [left|right]; now apply DO|]. auto.
+      * intros K y. apply Q4. now apply DO.
 Qed.
 
 Lemma guest_follows : cpu_vm (cpu_at a0 c) <> CPU_HOST -> follows_ideal.
@@ -124,14 +132,16 @@ Proof.
   2: rewrite <- function_is, (proj2 (Z.eqb_neq _ _) F); now rewrite andb_false_r.
   2: now rewrite andb_false_r.
   destruct (vcpu_trap_reopens c (kind e) a0 K F) as (z & SZ & VZ & EZ). cbv zeta in EZ. rewrite <- EG in EZ. set (u := cpu_vm (cpu_at a0 c)) in *. set (r := nie.spec.trap.vcpu_call.page_reopen u (x 1) z) in *.
-  apply no_call; [exact NC|apply GO|]. intros m A.
   assert (BS : forall y, at_ipa b v y = at_ipa (snd r) v y) by (intro y; rewrite EZ; now apply at_same).
   assert (ZA : forall y, at_ipa z v y = at_ipa a0 v y) by (intro y; now apply at_same).
   assert (XR : Step.x s' c 0 = fst r) by (rewrite status_is, EZ; unfold x_of, set_x; rewrite Snapshot.cpu_at_set, Z.eqb_refl; transitivity (Map.get (Map.set (cpu_x (cpu_at (snd r) c)) 0 (fst r)) 0); [reflexivity|]; now rewrite Map.get_set).
-  assert (FE : forall y, shapes (step m) y = if ((u =? v) && (fst r =? NIE_OK))%bool then row (page_of (x 1)) 1 opened (shapes m) y else shapes m y).
-  { intro y. unfold l in *. rewrite (other_feeds w s s' g c e ins d m y NC). unfold reopens. rewrite R3, <- CA, <- function_is, F, XR. change (NIE_VM_PAGE_REOPEN =? NIE_VM_PAGE_REOPEN) with true. rewrite !andb_true_r.
+  assert (FE : forall m y, shapes (step m) y = if ((u =? v) && (fst r =? NIE_OK))%bool then row (page_of (x 1)) 1 opened (shapes m) y else shapes m y).
+  { intros m y. unfold l in *. rewrite (other_feeds w s s' g c e ins d m y NC). unfold reopens. rewrite R3, <- CA, <- function_is, F, XR. change (NIE_VM_PAGE_REOPEN =? NIE_VM_PAGE_REOPEN) with true. rewrite !andb_true_r.
     unfold page_of. now rewrite args_are by lia. }
-  destruct (Z.eqb_spec u v) as [UV|UV].
+  apply no_call; [exact NC|apply GO| |].
+  2:{ intros y p T. rewrite BS in T. rewrite <- ZA. destruct (Z.eq_dec u v) as [UV|UV]; [|now rewrite <- (reopen_others z u v ltac:(auto) (x 1) y)].
+    revert T. unfold r. rewrite UV. apply (reopen_there a0 v here_wf). exact SZ. }
+  intros m A. specialize (FE m). destruct (Z.eqb_spec u v) as [UV|UV].
   - assert (WZ : forall l k, slot_at z v l k = slot_at a0 v l k) by (intros; unfold slot_at; now rewrite SZ).
     pose proof (reopen_places a0 v here_wf (x 1)) as RP. cbv zeta in RP.
     assert (RA : fst r = fst (nie.spec.trap.vcpu_call.page_reopen v (x 1) a0) /\ slots (snd r) = slots (snd (nie.spec.trap.vcpu_call.page_reopen v (x 1) a0))).

@@ -14,9 +14,10 @@ From nie.proof.refine Require Import Relation statements trap_statement trap_is_
 From nie.proof Require Theorems.
 From nie.generated Require Program.
 From nie.spec Require Import Step Exact.
-From nie.spec Require Released Isolation Placed.
+From nie.spec Require Released Isolation Placed Answers.
 From nie.proof.security Require Import core_is_safe good_is_exact trace_statement core_is_correct.
-From nie.proof.security Require Import Calm Built Followed Fed Places Relaid Unmoved Mapped Served Sited.
+From nie.proof.security Require Import Calm Noted Built Followed Fed Places Relaid Unmoved Mapped Served Sited.
+From nie.proof.security Require core_keeps_registers.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope list_scope.
@@ -33,19 +34,21 @@ Variable w : Released.who.
 Notation v := (Released.vm w).
 Hypothesis V : 0 <= v < NIE_MAX_VMS.
 
+Definition all_noted (a : state) : Prop := forall u, 0 <= u < NIE_MAX_VMS -> exists ku, noted u ku a.
 Definition step_follows (a b : state) (s s' : Step.machine) (g : log) (l : label) : Prop :=
   let ok f := Released.succeeded f w s s' l in
   let step m := shapes (fed (Isolation.feeds w s s' g l) m) in
-  (ok NIE_VM_CREATE = true -> free a v /\ ~ free b v /\ forall m, (forall y, shapes m y = Nowhere) -> sited b v (step m)) /\
+  (ok NIE_VM_CREATE = true -> free a v /\ ~ free b v /\ (forall y, at_ipa b v y = Nothing) /\ forall m, (forall y, shapes m y = Nowhere) -> sited b v (step m)) /\
   (ok NIE_VM_DESTROY = true -> ~ free a v /\ free b v) /\
-  (ok NIE_VM_CREATE = false -> ok NIE_VM_DESTROY = false -> (free b v <-> free a v) /\ forall m, sited a v (shapes m) -> sited b v (step m)).
+  (ok NIE_VM_CREATE = false -> ok NIE_VM_DESTROY = false -> (free b v <-> free a v) /\ (forall m, sited a v (shapes m) -> sited b v (step m)) /\ comes_and_goes w a b s s' l).
 (* Where nobody calls: what is fed is the VM's own stores. *)
 Lemma stays_follows : forall a b s s' g l, slots b = slots a -> vms b = vms a -> Released.host_call_of s s' l = None ->
   Forall is_own (Isolation.feeds w s s' g l) -> step_follows a b s s' g l.
 Proof.
   intros a b s s' g l S E N F. unfold step_follows, Released.succeeded. cbv zeta. rewrite N. split; [discriminate|]. split; [discriminate|]. intros _ _.
-  assert (GO : goes_on v a b) by (apply goes_eq; unfold vm_at; now rewrite E). split; [apply GO|]. intros m A. apply (sited_ext v b (shapes m)); [intro y; now apply own_shape|].
-  apply (sited_same v a b); [exact GO|intro y; now apply at_same|exact A].
+  assert (GO : goes_on v a b) by (apply goes_eq; unfold vm_at; now rewrite E). split; [apply GO|]. split.
+  - intros m A. apply (sited_ext v b (shapes m)); [intro y; now apply own_shape|]. apply (sited_same v a b); [exact GO|intro y; now apply at_same|exact A].
+  - apply nothing_comes; [intros f K; unfold Released.succeeded in K; rewrite N in K; discriminate K|intros y p; now rewrite (at_same a b v y S)].
 Qed.
 
 Lemma arrives_same : forall c s h a, slots (arrives c s h a) = slots a /\ vms (arrives c s h a) = vms a.
@@ -53,11 +56,11 @@ Proof. intros. split; reflexivity. Qed.
 Lemma start_vms : forall c a, vms (nie.spec.trap.boot.cpu_start c a) = vms a.
 Proof. intros. unfold nie.spec.trap.boot.cpu_start, nie.spec.Switch.controls_host, nie.spec.Switch.controls_both. cbv zeta. now rewrite !vms_regs. Qed.
 Lemma next_starts : forall z a s c i d s' g, good a s -> described z a (glob s) -> next P s (Start c i d) = Ok s' g ->
-  exists b, good b s' /\ described z b (glob s') /\ slots b = slots a /\ vms b = vms a.
+  exists b, good b s' /\ described z b (glob s') /\ slots b = slots a /\ vms b = vms a /\ calm a b.
 Proof.
   intros z a s c i d s' g G D E. pose proof (next_correct P TC TS SC z a s (Start c i d) G D) as N. rewrite E in N. destruct N as (b & GB & DB & K).
   specialize (K [] b s' (Ended P b s')). exists b. split; [exact GB|]. split; [exact DB|].
-  inversion K as [| | |? ? ? ? ? ? s1 g0 ? ? a1 R1 R2 R3 R4]; subst. inversion R4; subst. unfold a1. destruct (arrives_same c s (enter c i d (hw s)) a) as [<- <-]. split; [apply cpu_start_slots|apply start_vms].
+  inversion K as [| | |? ? ? ? ? ? s1 g0 ? ? a1 R1 R2 R3 R4]; subst. inversion R4; subst. destruct (arrives_same c s (enter c i d (hw s)) a) as [<- <-]. split; [apply cpu_start_slots|]. split; [apply start_vms|]. unfold a1. apply calm_start, calm_arrives.
 Qed.
 
 Lemma own_only : forall s s' g l, match l with Trap _ _ _ _ => False | _ => True end -> Forall is_own (Isolation.feeds w s s' g l) /\ Released.host_call_of s s' l = None.
@@ -67,19 +70,25 @@ Proof.
 Qed.
 
 Lemma step_goes : forall z a s l s' g, good a s -> described z a (glob s) -> next P s l = Ok s' g ->
-  exists b, good b s' /\ described z b (glob s') /\ step_follows a b s s' g l.
+  exists b, good b s' /\ described z b (glob s') /\ step_follows a b s s' g l /\ (all_noted a -> all_noted b).
 Proof.
   intros z a s l s' g G D E. destruct l as [x|c e i d|c i d].
   - destruct (next_follows P TC TS SC z a s _ s' g G D E) as (b & GB & DB & F). cbn [follows] in F. subst b. exists a. split; [exact GB|]. split; [exact DB|].
-    destruct (own_only s s' g (Do x) Logic.I). now apply stays_follows.
+    destruct (own_only s s' g (Do x) Logic.I). split; [now apply stays_follows|auto].
   - destruct (next_follows P TC TS SC z a s _ s' g G D E) as (b & GB & DB & F). exists b. split; [exact GB|]. split; [exact DB|]. destruct F as (C & PO & LV & content & EB).
+    split.
+    2:{ intros ALL u U. destruct (ALL u U) as [ku NU]. exists (Answers.follow (Released.Who u 0) ku s s' (Trap c e i d)).
+      exact (proj1 (core_keeps_registers.step_right (Released.Who u 0) ku a b s s' c e i d content U G GB NU ALL C PO LV EB)). }
     pose proof (exception_follows w a b s s' g c e i d content V G GB C LV EB) as (F1 & F2 & F3). unfold step_follows. cbv zeta.
     destruct (arrives_same c s (take c e (enter c i d (hw s))) a) as [SA VA].
     assert (FA : free (arrived c e i d s a) v <-> free a v) by (unfold free, vm_at, arrived; rewrite VA; tauto).
     split; [intro K; destruct (F1 K) as (Q1 & Q2); split; [now apply FA|exact Q2]|]. split; [intro K; destruct (F2 K) as (Q1 & Q2); split; [now rewrite <- FA|exact Q2]|].
-    intros K1 K2. destruct (F3 K1 K2) as [Q1 Q2]. split; [now rewrite Q1|]. intros m A. apply Q2. apply (sited_same v a); [apply goes_eq; unfold vm_at, arrived; now rewrite VA|intro y; now apply at_same|exact A].
-  - destruct (next_starts z a s c i d s' g G D E) as (b & GB & DB & S & VM). exists b. split; [exact GB|]. split; [exact DB|].
-    destruct (own_only s s' g (Start c i d) Logic.I). now apply stays_follows.
+    intros K1 K2. destruct (F3 K1 K2) as (Q1 & Q2 & Q3 & Q4). split; [now rewrite Q1|]. split.
+    + intros m A. apply Q2. apply (sited_same v a); [apply goes_eq; unfold vm_at, arrived; now rewrite VA|intro y; now apply at_same|exact A].
+    + split; [|exact Q4]. intros y p T. specialize (Q3 y p T). rewrite (at_same a (arrived c e i d s a) v y SA) in Q3. exact Q3.
+  - destruct (next_starts z a s c i d s' g G D E) as (b & GB & DB & S & VM & CA). exists b. split; [exact GB|]. split; [exact DB|].
+    destruct (own_only s s' g (Start c i d) Logic.I). split; [now apply stays_follows|]. intros ALL u U. destruct (ALL u U) as [ku NU]. exists ku.
+    exact (still_noted u ku a b U (runners_range a (wf_runners a (so_wf _ (go_sound _ _ G)))) (calm_still u a b CA) NU).
 Qed.
 
 (** Runs. *)
@@ -99,7 +108,7 @@ Proof.
   intros a b s s' g l cr de m (F1 & F2 & F3) [C N A]. cbv zeta in *. unfold once.
   destruct (Released.succeeded NIE_VM_CREATE w s s' l) eqn:K1; destruct (Released.succeeded NIE_VM_DESTROY w s s' l) eqn:K2.
   - destruct (F1 eq_refl) as (Q & _). destruct (F2 eq_refl) as (Q' & _). contradiction.
-  - clear F2 F3. destruct (F1 eq_refl) as (FA & FB & ST). clear F1. destruct C as [[_ ->]|[NA _]]; [|contradiction]. constructor.
+  - clear F2 F3. destruct (F1 eq_refl) as (FA & FB & _ & ST). clear F1. destruct C as [[_ ->]|[NA _]]; [|contradiction]. constructor.
     + right. split; [exact FB|]. lia.
     + intros L. destruct (Nat.eqb_spec (de + 1) (Released.inc w)) as [Q|Q]; [lia|]. cbn [andb]. apply N. lia.
     + intros Q L. rewrite Q, Nat.eqb_refl. replace (Nat.ltb (de + 0) (Released.inc w)) with true by (symmetry; apply Nat.ltb_lt; lia). cbn [andb]. apply ST, N. lia.
@@ -107,7 +116,7 @@ Proof.
     + left. split; [exact FB|]. lia.
     + intros L. destruct (Nat.eqb_spec (S de + 0) (Released.inc w)) as [Q|Q]; [lia|]. cbn [andb]. apply N. lia.
     + intros Q L. lia.
-  - clear F1 F2. destruct (F3 eq_refl eq_refl) as (FF & ST). clear F3. rewrite !Nat.add_0_r. constructor.
+  - clear F1 F2. destruct (F3 eq_refl eq_refl) as (FF & ST & _). clear F3. rewrite !Nat.add_0_r. constructor.
     + rewrite FF. exact C.
     + intros L. destruct (Nat.eqb_spec cr (Released.inc w)) as [Q|Q]; [lia|]. now apply N.
     + intros Q L. rewrite Q, Nat.eqb_refl. replace (Nat.ltb de (Released.inc w)) with true by (symmetry; now apply Nat.ltb_lt). cbn [andb]. apply ST. now apply A.
@@ -132,7 +141,7 @@ Proof.
   intros z s0. induction tr as [|l tr IH]; intros past a s g0 m t g G D R0 A R; cbn [Step.run] in R; cbn [Isolation.inputs_to].
   - inversion R; subst. exists a. rewrite app_nil_r. auto.
   - destruct (next P s l) as [s' g1| |] eqn:E; try discriminate R. destruct (Step.run P s' tr) as [t' g2| |] eqn:R2; try discriminate R. inversion R; subst.
-    destruct (step_goes z a s l s' g1 G D E) as (b & GB & DB & F). destruct (run_on l past s0 s g0 s' g1 R0 E) as (g3 & R3).
+    destruct (step_goes z a s l s' g1 G D E) as (b & GB & DB & F & _). destruct (run_on l past s0 s g0 s' g1 R0 E) as (g3 & R3).
     pose proof (one_more a b s s' g1 l _ _ m F A) as O. cbv zeta in O. rewrite <- (count_on NIE_VM_CREATE l past s0 s g0 s' g1 R0 E), <- (count_on NIE_VM_DESTROY l past s0 s g0 s' g1 R0 E) in O.
     rewrite fold_left_app. change ((Nat.eqb (created (past ++ [l]) s0) (Released.inc w) && Nat.ltb (destroyed (past ++ [l]) s0) (Released.inc w))%bool) with (Released.live P s0 (past ++ [l]) w) in O.
     replace (fed (if Released.live P s0 (past ++ [l]) w then Isolation.feeds w s s' g1 l else []) m) with (if Released.live P s0 (past ++ [l]) w then fed (Isolation.feeds w s s' g1 l) m else m) by now destruct (Released.live P s0 (past ++ [l]) w).
