@@ -46,10 +46,11 @@ Record hw := Hw {
   taken : nat;
   during : list (list act);         (* what the other CPUs do before each coming primitive *)
   secret : Z -> Prop;               (* pages that a VM has had to itself since they were last scrubbed *)
+  claims : Z -> Z -> Z -> Prop;     (* VMID, IPA page, page: what a proof wants kept so; nothing reads or changes it *)
   ok : Prop;                        (* every obligation so far was met, and every state was [safe] *)
 }.
 #[export] Instance eta_hw : Settable _ :=
-  settable! Hw <mem; unseen; tlb; reg; fp; me; ram; engine; inputs; taken; during; secret; ok>.
+  settable! Hw <mem; unseen; tlb; reg; fp; me; ram; engine; inputs; taken; during; secret; claims; ok>.
 
 (* Numbers of enum sysreg that matter to walks; proof/Constants.v checks them against the C. *)
 Definition VTTBR_EL2 : Z := 41.
@@ -104,16 +105,21 @@ Inductive avail (h : hw) : Z -> Z -> Z -> Z -> Prop :=
 Definition maps (l d p : Z) : Prop := is_leaf l d = true /\ first_page l d <= p < first_page l d + covers l.
 Definition reached (h : hw) (v p : Z) : Prop := exists l k d, avail h v l k d /\ maps l d p.
 Definition private (p : Z) (h : hw) : Prop := forall v, ~ reached h v p.
+(* An entry leads from IPA page [x] to page [p]. *)
+Definition leads (l k d x p : Z) : Prop := is_leaf l d = true /\ 0 <= x - k * covers l < covers l /\ p = first_page l d + (x - k * covers l).
+Definition claimed (p : Z) (h : hw) : Prop := exists v x, claims h v x p.
 
 (** The safety property, of hardware alone: a page that is reached under two VMIDs is reached by the host
-    (VMID 0) and by a VM in the upper half of its IPA space; what is the engine's is reached by none; and
-    the host does not reach a page that a VM had to itself before it was scrubbed. *)
+    (VMID 0) and by a VM in the upper half of its IPA space; what is the engine's is reached by none;
+    the host does not reach a page that a VM had to itself before it was scrubbed; and a claimed page is
+    reached at its IPA alone, which leads nowhere else. *)
 Definition upper (l k : Z) : Prop := l = 3 /\ 2 ^ 26 <= k.
 Definition safe (h : hw) : Prop :=
   (forall v l k d v' l' k' d' p, avail h v l k d -> avail h v' l' k' d' -> maps l d p -> maps l' d' p ->
      v <> v' -> (v = 0 /\ upper l' k') \/ (v' = 0 /\ upper l k)) /\
   (forall v p, reached h v p -> ~ fst (engine h) <= p < snd (engine h)) /\
-  (forall p, secret h p -> ~ reached h 0 p).
+  (forall p, secret h p -> ~ reached h 0 p) /\
+  (forall v x p, claims h v x p -> forall v' l k d x' p', avail h v' l k d -> leads l k d x' p' -> (p' = p <-> v' = v /\ x' = x)).
 
 (** The others act; every state that is met on the way counts. *)
 Definition become_secret (h : hw) (p : Z) : Prop :=
@@ -156,13 +162,14 @@ Definition gives (f : hw -> Z) : M hw Z := fun h => Some (f (others h), others h
 Definition word_of (p i : Z) {A} (m : M hw A) : M hw A := fun h => if in_ram h p && is_word i then m h else None.
 Definition input : M hw Z := fun h => let h := others h in Some (inputs h (taken h), h <| taken ::= S |>).
 
-(* Pages that the engine alone can reach. The obligation is checked when the others have acted: a TLB entry for
+(* Pages that the engine alone can reach, and no VM claims. The obligation is checked when the others have acted: a TLB entry for
    the page stops the run at once; that no walk reaches it cannot be computed, and goes to [ok]. *)
 Definition held (h : hw) (p : Z) : bool :=
   existsb (fun e => is_leaf (level e) (desc e) && (first_page (level e) (desc e) <=? p)
                     && (p <? first_page (level e) (desc e) + covers (level e))) (tlb h).
+Definition free (p : Z) (h : hw) : Prop := private p h /\ ~ claimed p h.
 Definition alone {A} (p : Z) (f : hw -> A * hw) : M hw A := fun h =>
-  let h := others h in if held h p then None else Some (f (oblige (private p) h)).
+  let h := others h in if held h p then None else Some (f (oblige (free p) h)).
 
 Definition page_read (p i : Z) : M hw Z := word_of p i (alone p (fun h => (Map.get (mem h) (p * 512 + i), h))).
 Definition page_write (p i v : Z) : M hw unit := word_of p i (alone p (fun h => (tt, store_word (p * 512 + i) v h))).
@@ -170,8 +177,8 @@ Definition page_zero (p : Z) : M hw unit :=
   word_of p 0 (alone p (fun h => (tt, scrub p (zero_words 512 (p * 512) h)))).
 Definition page_clean (p : Z) : M hw unit := word_of p 0 (does complete).          (* ends in DSB SY *)
 
-(* Pages that the host can write: any value at each read. The obligation: a VM has not had it to itself since it was scrubbed. *)
-Definition told_word (p i v : Z) (h : hw) : hw := store_word (p * 512 + i) v (oblige (fun h => ~ secret h p) h).
+(* Pages that the host can write: any value at each read. The obligation: a VM has not had it to itself since it was scrubbed, nor claims it. *)
+Definition told_word (p i v : Z) (h : hw) : hw := store_word (p * 512 + i) v (oblige (fun h => ~ secret h p /\ ~ claimed p h) h).
 Definition host_read (p i : Z) : M hw Z := word_of p i input.
 Definition host_write (p i v : Z) : M hw unit := word_of p i (does (told_word p i v)).
 

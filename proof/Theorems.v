@@ -120,8 +120,8 @@ Qed.
 (* PAGE_REMOVE does exactly what spec/call/page_remove.v says, whatever the other CPUs do meanwhile. *)
 Theorem page_remove_is_correct : page_remove_correct Program.core.
 Proof.
-  intros a s vm ipa count HR HV HI HC.
-  pose proof (page_remove_refines a s vm ipa count HR HV HI HC) as H. unfold wp in H.
+  intros a s vm ipa count HR SP HV HI HC.
+  pose proof (page_remove_refines a s vm ipa count HR SP HV HI HC) as H. unfold wp in H.
   destruct (nie.generated.call.page_remove.call_page_remove vm ipa count s) as [[[[st x1] x2] s']|] eqn:E; [|easy].
   destruct H as (F & HR' & O & Fr). destruct (spec_page_remove vm ipa count a) as [r a'] eqn:S. cbn [fst snd] in *. subst r.
   exists st, x1, x2, a', s'. split; [reflexivity|]. split; [|auto].
@@ -199,7 +199,7 @@ Qed.
 (* The host's calls, from register to register. *)
 Theorem host_call_is_correct : host_call_correct Program.core.
 Proof.
-  intros a s c x ins HR HO XO. pose proof (host_call_refines a s HR HO XO) as H. unfold wp in H. fold c in H.
+  intros a s c x ins HR CS HO XO. pose proof (host_call_refines a s HR CS HO XO) as H. unfold wp in H. fold c in H.
   destruct (nie.generated.call.host_call.host_call c s) as [[[] s']|] eqn:E; [|easy].
   destruct H as (content & [R1 [K S]] & M). exists content, s'.
   split; [exact (Program.core_means "host_call"%string nie.generated.call.host_call.host_call_sem eq_refl [c] s tt s' E)|].
@@ -213,7 +213,7 @@ Qed.
 (* Any exception, of the host or of a vCPU, ends as spec/trap/trap.v says, register for register. *)
 Theorem trap_is_correct : trap_correct Program.core.
 Proof.
-  intros w a s kind c HR D XO. set (x := Registers.x_of a c). pose proof (trap_exact w a s kind HR D XO) as H. unfold wp in H. fold c in H.
+  intros w a s kind c HR CS D XO. set (x := Registers.x_of a c). pose proof (trap_exact w a s kind HR CS D XO) as H. unfold wp in H. fold c in H.
   destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (content & s1 & [TR R1 K T M] & ->).
   destruct (R_moment _ _ R1) as [R2 K2]. exists content, r, (a_moment s1). cbv zeta.
   split; [exact (Program.core_means "trap"%string nie.generated.trap.trap.trap_sem eq_refl [c; kind] s r (a_moment s1) E)|].
@@ -241,9 +241,9 @@ Qed.
    what changes by the named steps of invariant/trap_steps.v and the calls above alone. What registers hold is not said. *)
 Theorem trap_is_safe : trap_safe Program.core.
 Proof.
-  intros a s kind c HR MO XO. pose proof (trap_steps_wp a s kind HR MO XO) as H. unfold wp in H. fold c in H.
-  destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO' & OFF).
-  exists r, b, s'. split; [|auto].
+  intros a s kind c HR UC MO XO. pose proof (trap_steps_wp a s kind HR UC MO XO) as H. unfold wp in H. fold c in H.
+  destruct (nie.generated.trap.trap.trap c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO' & UC' & OFF).
+  exists r, b, s'. split; [|auto 6].
   exact (Program.core_means "trap"%string nie.generated.trap.trap.trap_sem eq_refl [c; kind] s r s' E).
 Qed.
 
@@ -260,7 +260,7 @@ Qed.
 (* The shorter way, before the lock: only registers change. *)
 Theorem quick_is_safe : quick_safe Program.core.
 Proof.
-  intros a s kind c HR MO. pose proof (quick_wp a s kind HR MO) as H. unfold wp in H. fold c in H.
+  intros a s kind c HR UC MO. pose proof (quick_wp a s kind HR UC MO) as H. unfold wp in H. fold c in H.
   destruct (nie.generated.trap.quick.quick c kind s) as [[r s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
   exists r, b, s'. split; [|auto].
   exact (Program.core_means "quick"%string nie.generated.trap.quick.quick_sem eq_refl [c; kind] s r s' E).
@@ -285,7 +285,7 @@ Qed.
 (* A CPU that starts, the first or by CPU_ON. *)
 Theorem start_is_safe : start_safe Program.core.
 Proof.
-  intros a s c HR MO HO. pose proof (start_wp a s HR MO HO) as H. unfold wp in H. fold c in H.
+  intros a s c HR UC MO HO. pose proof (start_wp a s HR UC MO HO) as H. unfold wp in H. fold c in H.
   destruct (nie.generated.boot.cpu_start c s) as [[u s']|] eqn:E; [|easy]. destruct H as (b & S & HR' & MO').
   exists b, s'. split; [|auto].
   exact (Program.core_means "cpu_start"%string nie.generated.boot.cpu_start_sem eq_refl [c] s u s' E).

@@ -330,6 +330,60 @@ Proof.
       * destruct (wf_shared _ W _ _ _ _ E) as (-> & _). discriminate.
 Qed.
 
+(* Which entry of a VM leads from an IPA page to a page. *)
+Lemma vm_leads : forall v l k x p, leads l k (enc (slot_at a v l k)) x p -> valid (enc (slot_at a v l k)) = true ->
+  in_ram a p = true /\ ((slot_at a v 3 x = ToPage p /\ own a p = Data v x) \/ (l = 3 /\ k = x /\ slot_at a v 3 x = ToShared p /\ own a p = Shared v x /\ 2 ^ 26 <= x) \/
+    (slot_at a v 2 (x / 512) = ToBlock (p - x mod 512) /\ own a p = Data v x)).
+Proof.
+  intros v l k x p (M & X & P) V. destruct (slot_at a v l k) as [| |q|q|q|q] eqn:E; try discriminate.
+  - destruct (wf_tab _ W _ _ _ _ E) as (L & R & O). unfold is_leaf in M.
+    destruct (enc_facts (ToTable q) q) as (_ & _ & F); auto; [apply ram_small in R; lia|]. rewrite F in M. lia.
+  - destruct (wf_blk _ W _ _ _ _ E) as (-> & Q & B). destruct (B 0) as [R _]; [reflexivity|]. apply ram_small in R.
+    destruct (enc_facts (ToBlock q) q) as (_ & F & _); auto; [lia|]. unfold first_page in P. rewrite F in P. change (covers 2) with 512 in *.
+    assert (K : k = x / 512 /\ p = q + x mod 512) by lia. clear P. destruct K as [-> ->]. destruct (B (x mod 512)) as [R1 O1]; [unfold is_word; lia|].
+    split; [exact R1|]. right. right. replace (q + x mod 512 - x mod 512) with q by lia. split; [exact E|]. rewrite O1. f_equal. lia.
+  - destruct (wf_page _ W _ _ _ _ E) as (-> & R & O). destruct (enc_facts (ToPage q) q) as (_ & F & _); auto; [apply ram_small in R; lia|].
+    unfold first_page in P. rewrite F in P. change (covers 3) with 1 in *. assert (K : k = x /\ p = q) by lia. destruct K as [-> ->]. auto.
+  - destruct (wf_shared _ W _ _ _ _ E) as (-> & R & O & U). destruct (enc_facts (ToShared q) q) as (_ & F & _); auto; [apply ram_small in R; lia|].
+    unfold first_page in P. rewrite F in P. change (covers 3) with 1 in *. assert (K : k = x /\ p = q) by lia. destruct K as [-> ->]. auto 8.
+Qed.
+(* What a VM has to itself is its data, and back. *)
+Lemma Aset_keeps : forall v x p, keeps (Aset a) v x p -> exists i, v = i + 1 /\ 0 <= i < NIE_MAX_VMS /\ in_ram a p = true /\ own a p = Data i x /\
+  (slot_at a i 3 x = ToPage p \/ slot_at a i 2 (x / 512) = ToBlock (p - x mod 512)).
+Proof.
+  intros v x p (l & k & d & H & L & N & U). destruct H as [(-> & _)|(i & -> & I & H)]; [congruence|]. exists i. split; [reflexivity|].
+  destruct H as [(-> & _ & _)|(LL & -> & V)]; [apply leads_maps, maps_level in L; lia|].
+  destruct (vm_leads _ _ _ _ _ L V) as (R & [(S & O)|[(_ & _ & _ & _ & X)|(S & O)]]); [|lia|]; (split; [lia|]); auto.
+Qed.
+Lemma keeps_data : forall i x p, 0 <= i < NIE_MAX_VMS -> x < 2 ^ 26 -> in_ram a p = true -> own a p = Data i x ->
+  slot_at a i 3 x = ToPage p \/ slot_at a i 2 (x / 512) = ToBlock (p - x mod 512) -> keeps (Aset a) (i + 1) x p.
+Proof.
+  intros i x p I X R O [S|S].
+  - destruct (wf_page _ W _ _ _ _ S) as (_ & R' & _). apply ram_small in R'. destruct (enc_facts (ToPage p) p) as (V & F & M); [lia|reflexivity|].
+    exists 3, x, (enc (ToPage p)). split; [right; exists i; split; [reflexivity|]; split; [lia|]; right; rewrite S; split; [lia|]; split; [reflexivity|exact V]|].
+    split; [split; [unfold is_leaf; lia|]; unfold first_page; rewrite F; change (covers 3) with 1; lia|]. lia.
+  - destruct (wf_blk _ W _ _ _ _ S) as (_ & Q & B). destruct (B 0) as [R' _]; [reflexivity|]. apply ram_small in R'.
+    set (q := p - x mod 512) in *. destruct (enc_facts (ToBlock q) q) as (V & F & M); [lia|reflexivity|].
+    exists 2, (x / 512), (enc (ToBlock q)). split; [right; exists i; split; [reflexivity|]; split; [lia|]; right; rewrite S; split; [lia|]; split; [reflexivity|exact V]|].
+    split; [split; [unfold is_leaf; lia|]; unfold first_page; rewrite F; change (covers 2) with 512; unfold q in *; lia|]. lia.
+Qed.
+Lemma Aset_alone : forall v x p, keeps (Aset a) v x p -> forall v' l k d x' p', Aset a v' l k d -> leads l k d x' p' -> (p' = p <-> v' = v /\ x' = x).
+Proof.
+  intros v x p K v' l k d x' p' H L. destruct (Aset_keeps _ _ _ K) as (i & -> & I & R & O & S).
+  destruct H as [(-> & H)|(i' & -> & I' & H)].
+  - split; [|lia]. intros ->. exfalso. destruct H as [(-> & _ & _)|(LL & -> & V)]; [apply leads_maps, maps_level in L; lia|].
+    apply leads_maps in L. pose proof (host_maps _ _ _ L V) as A. unfold host_may_access in A. now rewrite R, O in A.
+  - destruct H as [(-> & _ & _)|(LL & -> & V)]; [apply leads_maps, maps_level in L; lia|].
+    assert (ONE : forall y q, slot_at a i 3 y <> Empty -> slot_at a i 2 (y / 512) = ToBlock q -> False) by (intros y q N E; destruct (wf_slot _ W _ _ _ N) as (_ & _ & _ & _ & _ & T); destruct (T ltac:(lia)) as (t & T'); change (3 - 1) with 2 in T'; congruence).
+    destruct (vm_leads _ _ _ _ _ L V) as (R' & C). split.
+    + intros ->. destruct C as [(_ & O')|[(_ & _ & _ & O' & _)|(_ & O')]]; rewrite O in O'; try discriminate; injection O' as -> ->; split; lia.
+    + intros [E ->]. assert (i' = i) by lia. subst i'. destruct C as [(S' & _)|[(_ & _ & S' & _)|(S' & _)]]; destruct S as [S|S]; try congruence.
+      * exfalso. eapply ONE; [|exact S]. rewrite S'. discriminate.
+      * exfalso. eapply ONE; [|exact S]. rewrite S'. discriminate.
+      * exfalso. eapply ONE; [|exact S']. rewrite S. discriminate.
+      * rewrite S in S'. injection S'. lia.
+Qed.
+
 Lemma Aset_apart : apart (Aset a).
 Proof.
   intros v l k d H T. destruct (table_target _ _ _ _ H T) as [R [(_ & O)|(i & _ & O)]]; apply untouched; auto; now rewrite O.
@@ -338,7 +392,7 @@ Qed.
 Lemma Aset_safe : forall e, engine_first (cfg a) <= fst e -> snd e <= engine_first (cfg a) + engine_count (cfg a) ->
   safe_set e (Aset a).
 Proof.
-  intros e E1 E2. split.
+  intros e E1 E2. split; [|split].
   - intros v l k d v' l' k' d' p H H' M M' N.
     assert (X : forall i k l, in_ram a p = true -> host_may_access a p = true ->
        (exists x, own a p = Data i x) \/ (l = 3 /\ own a p = Shared i k /\ 2 ^ 26 <= k) -> upper l k).
@@ -350,6 +404,7 @@ Proof.
   - intros p T E. assert (O : own a p = Engine) by (apply (wf_engine _ W); lia).
     assert (R : in_ram a p = true) by (unfold in_ram; pose proof (c_engine _ (wf_c _ W)); lia).
     revert T. apply untouched; auto. now rewrite O.
+  - exact Aset_alone.
 Qed.
 
 Lemma Aset_closed : forall m, tables_hold a m -> closed (Aset a) (now m).

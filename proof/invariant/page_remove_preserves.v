@@ -225,6 +225,14 @@ Proof.
   rewrite (m_slot _ _ _ B) by (unfold spent; lia). auto.
 Qed.
 
+(* Nothing else goes. *)
+Lemma mid_keeps : forall y p, ~ x <= y < x + n -> keeps (Aset a) (vm + 1) y p -> keeps (Aset b) (vm + 1) y p.
+Proof.
+  intros y p NS (l & k & d & [(? & _)|(j & E & J & H)] & M & V & U); [lia|]. exists l, k, d. split; [|auto]. right. exists j. split; [exact E|]. split; [exact J|].
+  destruct (m_root _ _ _ B j) as [E1 E2]. rewrite E1, E2. destruct H as [H|(L & -> & D)]; auto. right. split; [exact L|].
+  rewrite (m_slot _ _ _ B); [auto|]. intros (_ & -> & K). destruct M as (_ & M & _). change (covers 3) with 1 in M. lia.
+Qed.
+
 Lemma mid_root_entry : forall v d, v <> 0 -> Aset a v 0 0 d -> Aset b v 0 0 d.
 Proof.
   intros v d V [(-> & _)|(j & -> & J & H)]; [lia|]. right. exists j. repeat split; auto; try lia.

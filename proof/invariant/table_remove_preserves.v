@@ -142,6 +142,17 @@ Proof.
     rewrite (o_slot _ B); auto. unfold gone. lia.
 Qed.
 
+(* Nothing that leads anywhere goes. *)
+Lemma orphan_keeps : forall v x p, keeps (Aset a) v x p -> keeps (Aset b) v x p.
+Proof.
+  intros v x p (l & k & d & H & M & N & U). exists l, k, d. split; [|auto]. destruct (Z.eq_dec v (vm + 1)) as [->|NV]; [|now apply orphan_other].
+  destruct H as [(? & _)|(j & E & J & H)]; [lia|]. right. exists j. split; [exact E|]. split; [exact J|]. rewrite o_vm. destruct H as [H|(L & -> & D)]; auto. right. split; [exact L|].
+  rewrite (o_slot _ B); auto. intros (_ & [(-> & ->)|(-> & K)]).
+  - replace j with vm in * by lia. destruct M as (M & _). rewrite T in M. destruct (wf_tab _ W _ _ _ _ T) as (LT & R & _). apply (ram_small _ W) in R.
+    destruct (enc_facts (ToTable t) t) as (_ & _ & F); [lia|reflexivity|]. unfold is_leaf in M. lia.
+  - replace j with vm in * by lia. destruct (entry_free lev k eq_refl K) as [F|F]; rewrite F in D; discriminate D.
+Qed.
+
 Lemma orphan_root : forall v d, Aset a v 0 0 d -> Aset b v 0 0 d.
 Proof.
   intros v d [(-> & H)|(j & -> & J & H)]; [left|right].

@@ -17,10 +17,13 @@ Definition closed (A : aset) (V : Z -> Z -> Prop) : Prop := forall v l k d i d',
   A v l k d -> is_table l d = true -> is_word i = true -> valid d' = true -> V (frame d * 512 + i) d' ->
   A v (l + 1) (k * 512 + i) d'.
 Definition apart (B : aset) : Prop := forall v l k d, B v l k d -> is_table l d = true -> ~ touch B (frame d).
+(* A VM has it to itself. *)
+Definition keeps (B : aset) (v x p : Z) : Prop := exists l k d, B v l k d /\ leads l k d x p /\ v <> 0 /\ x < 2 ^ 26.
 Definition safe_set (e : Z * Z) (B : aset) : Prop :=
   (forall v l k d v' l' k' d' p, B v l k d -> B v' l' k' d' -> maps l d p -> maps l' d' p ->
      v <> v' -> (v = 0 /\ upper l' k') \/ (v' = 0 /\ upper l k)) /\
-  (forall p, touch B p -> ~ fst e <= p < snd e).
+  (forall p, touch B p -> ~ fst e <= p < snd e) /\
+  (forall v x p, keeps B v x p -> forall v' l k d x' p', B v' l k d -> leads l k d x' p' -> (p' = p <-> v' = v /\ x' = x)).
 (* The host reaches the page. *)
 Definition hosts (B : aset) (p : Z) : Prop := exists l k d, B 0 l k d /\ maps l d p.
 Definition now (m : Z -> Z) : Z -> Z -> Prop := fun w d => m w = d.
@@ -34,6 +37,7 @@ Record frame_of (h0 h : hw) : Prop := {
   f_vttbr : forall c, vttbr h c = vttbr h0 c;
   f_here : forall r, 0 <= r < 128 -> Map.get (reg h) (me h0 * 128 + r) = Map.get (reg h0) (me h0 * 128 + r);
   f_fp : fp h = fp h0;
+  f_claims : claims h = claims h0;
 }.
 
 Record world (h0 : hw) (A B : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : hw) : Prop := {
@@ -49,6 +53,7 @@ Record world (h0 : hw) (A B : aset) (m : Z -> Z) (V : Z -> Z -> Prop) (h : hw) :
   w_vis : forall p i d, is_word i = true -> ~ touch B p -> valid d = true ->
       visible h (p * 512 + i) d = true -> V (p * 512 + i) d;
   w_secret : forall p, secret h p -> ~ hosts B p;
+  w_claims : forall v x p, claims h v x p -> keeps A v x p;
   w_ok : ok h;
   w_frame : frame_of h0 h;
 }.
@@ -70,6 +75,13 @@ Proof. intros h h' w d E F. unfold visible. now rewrite E, F. Qed.
 Lemma root_eq : forall h h' c, vttbr h' c = vttbr h c -> root_vmid h' c = root_vmid h c /\ root_desc h' c = root_desc h c.
 Proof. intros h h' c E. unfold root_vmid, root_desc. now rewrite E. Qed.
 
+Lemma keeps_sub : forall A B v x p, sub A B -> keeps A v x p -> keeps B v x p.
+Proof. intros A B v x p S (l & k & d & H & M). exists l, k, d. auto. Qed.
+Lemma leads_maps : forall l k d x p, leads l k d x p -> maps l d p.
+Proof. intros l k d x p (L & X & ->). split; [exact L|lia]. Qed.
+Lemma keeps_touch : forall A v x p, keeps A v x p -> touch A p.
+Proof. intros A v x p (l & k & d & H & M & _). exists v, l, k, d. split; [exact H|]. eapply leads_maps; eauto. Qed.
+
 Section World.
 Variable h0 : hw.
 
@@ -90,19 +102,33 @@ Qed.
 Lemma world_private : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> private p h.
 Proof. intros A B m V h p W N v H. apply N. eapply reached_touch; eauto. Qed.
 
+Lemma world_unclaimed : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> ~ claimed p h.
+Proof.
+  intros A B m V h p W N (v & x & C). apply N. apply (keeps_touch B v x). apply (keeps_sub A); [apply W|]. exact (w_claims _ _ _ _ _ _ W _ _ _ C).
+Qed.
+(* What the host reaches no VM has to itself. *)
+Lemma hosts_unclaimed : forall A B m V h p, world h0 A B m V h -> hosts B p -> ~ claimed p h.
+Proof.
+  intros A B m V h p W (l & k & d & H & M) (v & x & C). pose proof (keeps_sub _ _ _ _ _ (w_sub _ _ _ _ _ _ W) (w_claims _ _ _ _ _ _ W _ _ _ C)) as K.
+  destruct (w_safe _ _ _ _ _ _ W) as (_ & _ & S3). destruct M as [M1 M2].
+  destruct (S3 v x p K 0 l k d (k * covers l + (p - first_page l d)) p H) as [E _]; [split; [exact M1|lia]|].
+  destruct K as (_ & _ & _ & _ & _ & N & _). apply N. destruct (E eq_refl). congruence.
+Qed.
+
 Lemma secret_grows : forall A B m V h p, world h0 A B m V h -> become_secret h p -> ~ hosts B p.
 Proof.
   intros A B m V h p W [S|(v & l & k & d & N & H & M & U)]; [now apply (w_secret _ _ _ _ _ _ W)|].
-  intros (l' & k' & d' & H' & M'). apply U. destruct (w_safe _ _ _ _ _ _ W) as [S1 _].
+  intros (l' & k' & d' & H' & M'). apply U. destruct (w_safe _ _ _ _ _ _ W) as (S1 & _ & _).
   destruct (S1 v l k d 0 l' k' d' p) as [[? _]|[_ E]]; auto; [eapply avail_sub; eauto|congruence].
 Qed.
 
 Lemma world_safe : forall A B m V h, world h0 A B m V h -> safe h.
 Proof.
-  intros A B m V h W. destruct (w_safe _ _ _ _ _ _ W) as [S1 S2]. split; [|split].
+  intros A B m V h W. destruct (w_safe _ _ _ _ _ _ W) as (S1 & S2 & S3). split; [|split; [|split]].
   - intros. eapply S1; eauto; eapply avail_sub; eauto.
   - intros v p R. apply S2. eapply reached_touch; eauto.
   - intros p S (l & k & d & H & M). apply (w_secret _ _ _ _ _ _ W p S). exists l, k, d. split; auto. eapply avail_sub; eauto.
+  - intros v x p C v' l k d x' p' H. apply S3; [|eapply avail_sub; eauto]. apply (keeps_sub A); [apply W|]. exact (w_claims _ _ _ _ _ _ W _ _ _ C).
 Qed.
 
 (** The others act. *)
@@ -190,9 +216,9 @@ Proof.
   apply world_acts, world_met, world_during, W.
 Qed.
 
-Lemma world_oblige : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> world h0 A B m V (oblige (private p) h).
+Lemma world_oblige : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> world h0 A B m V (oblige (free p) h).
 Proof.
-  intros A B m V h p W N. pose proof (world_private _ _ _ _ _ _ W N) as P. destruct W. constructor; auto.
+  intros A B m V h p W N. assert (P : free p h) by (split; [eapply world_private|eapply world_unclaimed]; eauto). destruct W. constructor; auto.
   - split; auto.
   - destruct w_frame0; constructor; auto.
 Qed.
@@ -209,7 +235,8 @@ Proof.
   assert (T : forall p, touch B p -> touch B' p).
   { intros p (v & l & k & d & H & M). exists v, l, k, d. split; auto. }
   destruct W. constructor; auto.
-  intros p i d I N D Y. apply SV; auto.
+  - intros p i d I N D Y. apply SV; auto.
+  - intros v x p C. apply (keeps_sub A); auto.
 Qed.
 
 Lemma world_mem : forall A B m m' V h, world h0 A B m V h ->
@@ -262,7 +289,7 @@ Proof.
   - intros e I D. apply filter_In in I as [I _]. auto.
   - now intros v l k d H.
   - intros v l k d H T TA. apply TB in TA. eapply w_apart0; eauto.
-  - destruct w_safe0 as [S1 S2]. split; [|auto]. intros. eapply S1; eauto.
+  - destruct w_safe0 as (S1 & S2 & S3). split; [intros; eapply S1; eauto|]. split; [auto|]. intros v x p K v' l k d x' p' H. apply S3; auto. now apply (keeps_sub A).
   - intros p i d I N D S. unfold visible in S. cbn in S. rewrite orb_false_r in S. now apply Z.eqb_eq in S.
   - intros p S (l & k & d & H & M). apply (w_secret0 p S). exists l, k, d. auto.
   - destruct w_frame0; constructor; auto.
@@ -282,9 +309,9 @@ Qed.
 (* TLBI of one VMID, all stores being complete: it will hold [A] at most. *)
 Lemma world_doom : forall A B m V h v, world h0 B B m V h -> sub A B ->
   (forall v' l k d, v' <> v -> B v' l k d -> A v' l k d) -> (forall d, B v 0 0 d -> A v 0 0 d) -> closed A V ->
-  world h0 A B m V (doom (fun e => vmid e =? v) h).
+  (forall x p, claims h0 v x p -> keeps B v x p -> keeps A v x p) -> world h0 A B m V (doom (fun e => vmid e =? v) h).
 Proof.
-  intros A B m V h v [] S O R C.
+  intros A B m V h v [] S O R C CL.
   assert (I : forall e, In e (tlb (doom (fun e => vmid e =? v) h)) -> exists e', In e' (tlb h) /\
     vmid e = vmid e' /\ level e = level e' /\ key e = key e' /\ desc e = desc e' /\
     (doomed e = false -> vmid e' <> v /\ doomed e' = false)).
@@ -297,6 +324,9 @@ Proof.
     destruct (Z.eq_dec (root_vmid h c) v) as [F|F].
     + change (A (root_vmid h c) 0 0 (root_desc h c)). rewrite F in *. auto.
     + apply O; auto.
+  - intros u x p K. change (claims h u x p) in K. pose proof (w_claims0 u x p K) as KB. destruct (Z.eq_dec u v) as [->|N].
+    + apply CL; [|exact KB]. now rewrite <- (f_claims _ _ w_frame0).
+    + destruct KB as (l & k & d & H & M). exists l, k, d. auto.
   - destruct w_frame0; constructor; auto.
 Qed.
 
@@ -334,6 +364,21 @@ Proof.
   - destruct (nth_error (tlb h) n); auto. now destruct (is_table _ _ && _ && _ && _).
   - destruct (nth_error (tlb h) n); auto. now destruct (is_leaf _ _ && _ && _ && _ && _ && _).
   - now destruct ((0 <=? c) && _ && _ && _).
+Qed.
+
+(* Claims are nobody's to change. *)
+Lemma act_claims : forall a h, claims (act_step a h) = claims h.
+Proof.
+  intros a h. destruct a; cbn [act_step]; auto.
+  - destruct (nth_error (tlb h) n); auto. now destruct (is_table _ _ && _ && _ && _).
+  - destruct (nth_error (tlb h) n); auto. now destruct (is_leaf _ _ && _ && _ && _ && _ && _).
+  - now destruct ((0 <=? c) && _ && _ && _).
+Qed.
+Lemma others_claims : forall h, claims (others h) = claims h.
+Proof.
+  assert (G : forall l h, claims (fold_left (fun h a => met (act_step a h)) l h) = claims h).
+  { induction l as [|a l IH]; intro h; cbn [fold_left]; [reflexivity|]. rewrite IH. exact (act_claims a h). }
+  intro h. unfold others. destruct (during h) as [|l rest]; [reflexivity|]. rewrite G. reflexivity.
 Qed.
 
 Lemma others_not_secret : forall A B m V h p, world h0 A B m V h -> ~ touch B p -> ~ secret h p -> ~ secret (others h) p.

@@ -164,9 +164,9 @@ Proof.
   replace (held (others h) p) with false.
   2:{ symmetry. apply not_true_is_false. intro E. apply existsb_exists in E as (e & Ie & E). apply N. exists (vmid e), (level e), (key e), (desc e).
       split; [now apply (w_tlb _ _ _ _ _ _ W)|]. apply andb_prop in E as [E E3]. apply andb_prop in E as [E1 E2]. split; auto. lia. }
-  assert (L2 : LIVE (oblige (private p) (others h))).
+  assert (L2 : LIVE (oblige (free p) (others h))).
   { eapply live_same; [exact L1| |reflexivity..]. pose proof (world_oblige _ _ _ _ _ _ _ W N) as W2. now destruct (settled_of_world _ _ _ _ _ W2). }
-  specialize (H _ L2). destruct (F (oblige (private p) (others h))). exact H.
+  specialize (H _ L2). destruct (F (oblige (free p) (others h))). exact H.
 Qed.
 
 Lemma x_page_read : forall p i (Q : POST Z), Machine.in_ram h0 p = true -> is_word i = true -> ~ touch A p ->

@@ -59,6 +59,7 @@ Record mid (c : Z) (vt : Z -> Z) (a : state) (s : mach globals Machine.hw) : Pro
   mi_c : 0 <= c < NIE_MAX_CPUS;
   mi_vttbr : forall d, vttbr (hw s) d = vt d;
   mi_man : manifest_ok (glob s);
+  mi_claims : unclaimed (hw s);
 }.
 
 Lemma man_quiet : forall c gl gl', manifest_ok gl -> only_quiet c gl gl' -> manifest_ok gl'.
@@ -68,9 +69,9 @@ Proof. intros gl g k x [] C N. constructor; rewrite at_put_other by auto; auto. 
 
 (** From the relation, and back to it. *)
 
-Lemma mid_of_R : forall a s, R a s -> manifest_ok (glob s) -> mid (me (hw s)) (vttbr_of a) a s.
+Lemma mid_of_R : forall a s, R a s -> manifest_ok (glob s) -> unclaimed (hw s) -> mid (me (hw s)) (vttbr_of a) a s.
 Proof.
-  intros a s [] M. destruct R_regs. constructor; auto.
+  intros a s [] M U. destruct R_regs. constructor; auto.
   - split; auto.
   - now apply rest_of.
   - intros d D N. destruct (g_cpus _ _ R_globals d D). repeat split; auto.
@@ -133,6 +134,7 @@ Proof.
     + eapply other_quiet; eauto.
     + eauto.
     + eapply man_quiet; eauto.
+    + intros v x p. rewrite s_claims. apply mi_claims0.
 Qed.
 
 Lemma in_ram_hw : forall p, State.in_ram a p = true -> Machine.in_ram (hw s) p = true.
@@ -164,12 +166,14 @@ Proof.
   - intros v l k d i d' H. apply E in H. intros. apply E. eapply w_closed; eauto.
   - intros v l k d i d' H. apply E in H. intros. apply E. eapply w_closed; eauto.
   - intros v l k d H I N. apply E in H. apply T in N. eapply w_apart; eauto.
-  - destruct w_safe as [S1 S2]. split.
+  - destruct w_safe as (S1 & S2 & S3). split; [|split].
     + intros v l k d v' l' k' d' p H H'. apply E in H. apply E in H'. eauto.
     + intros p N. apply T in N. auto.
+    + intros v x p (l & k & d & H & K) v' l' k' d' x' p' H'. apply E in H. apply E in H'. apply (S3 v x p); [exists l, k, d; auto|exact H'].
   - intros p i I N. apply w_mem; auto. now rewrite T.
   - intros p i d I N. apply w_vis; auto. now rewrite T.
   - intros p S N. apply HO in N. eapply w_secret; eauto.
+  - intros v x p C. destruct (w_claims v x p C) as (l & k & d & H & K). exists l, k, d. split; [now apply E|exact K].
 Qed.
 
 Lemma write_vttbr : forall c vt a s x, mid c vt a s -> Aset a (x / 2 ^ 48) 0 0 (x mod 2 ^ 48) ->
@@ -183,6 +187,7 @@ Proof.
     destruct (Z.eqb_spec d c) as [->|N]; [now rewrite Z.eqb_refl|]. replace (d * 128 + 41 =? c * 128 + 41) with false by lia.
     rewrite <- mi_vttbr0, <- s_vttbr. reflexivity. }
   split; [|reflexivity]. constructor; auto; cbn [glob hw]; try (cbn; congruence).
-  exists m. split; auto. destruct W1. constructor; auto using frame_refl. intro d. unfold root_vmid, root_desc. rewrite VT.
-  destruct (Z.eqb_spec d c) as [->|N]; auto. rewrite <- mi_vttbr0, <- s_vttbr. apply w_root.
+  - exists m. split; auto. destruct W1. constructor; auto using frame_refl. intro d. unfold root_vmid, root_desc. rewrite VT.
+    destruct (Z.eqb_spec d c) as [->|N]; auto. rewrite <- mi_vttbr0, <- s_vttbr. apply w_root.
+  - intros v y p. change (~ claims h1 v y p). rewrite s_claims. apply mi_claims0.
 Qed.

@@ -58,9 +58,9 @@ Proof. intros a b c [M1 F1 E1 D1 I1] [M2 F2 E2 D2 I2]. constructor; try congruen
 Lemma mute_alone : forall X p i (f : Machine.hw -> X * Machine.hw), (is_word i = true -> forall h, self_step o h (snd (f h))) -> mute (on_hw (word_of p i (alone p f))).
 Proof.
   intros X p i f H [gl h] r s' E. unfold on_hw, word_of, alone in E. cbn [hw glob] in E. destruct (Machine.in_ram h p && is_word i)%bool eqn:IW; [|discriminate].
-  destruct (held (others h) p); [discriminate|]. destruct (f (oblige (private p) (others h))) as [x h2] eqn:F. injection E as <- <-. cbn [hw].
-  apply andb_prop in IW as [_ IW]. eapply silent_self; [apply silent_others, silent_refl|]. eapply self_trans with (b := oblige (private p) (others h)); [constructor; auto|].
-  specialize (H IW (oblige (private p) (others h))). rewrite F in H. exact H.
+  destruct (held (others h) p); [discriminate|]. destruct (f (oblige (free p) (others h))) as [x h2] eqn:F. injection E as <- <-. cbn [hw].
+  apply andb_prop in IW as [_ IW]. eapply silent_self; [apply silent_others, silent_refl|]. eapply self_trans with (b := oblige (free p) (others h)); [constructor; auto|].
+  specialize (H IW (oblige (free p) (others h))). rewrite F in H. exact H.
 Qed.
 Lemma mute_page_read : forall p i, mute (page_read p i).
 Proof. intros p i. apply mute_alone. intros. apply self_refl. Qed.

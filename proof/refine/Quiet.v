@@ -19,6 +19,7 @@ Record steady (h h' : Machine.hw) : Prop := {
   s_engine : engine h' = engine h;
   s_me : me h' = me h;
   s_vttbr : forall c, vttbr h' c = vttbr h c;
+  s_claims : claims h' = claims h;
 }.
 Lemma steady_refl : forall h, steady h h.
 Proof. constructor; auto. Qed.
@@ -40,7 +41,7 @@ Qed.
 Lemma settled_same : forall A m V h h', settled A m V h -> Machine.mem h' = Machine.mem h -> unseen h' = unseen h -> tlb h' = tlb h ->
   secret h' = secret h -> ok h' = ok h -> steady h h' -> settled A m V h'.
 Proof.
-  intros A m V h h' W E1 E2 E3 E4 E5 []. destruct W. constructor; auto using frame_refl; rewrite ?E1, ?E3, ?E4, ?E5, ?s_engine0; auto.
+  intros A m V h h' W E1 E2 E3 E4 E5 []. destruct W. constructor; auto using frame_refl; rewrite ?E1, ?E3, ?E4, ?E5, ?s_engine0, ?s_claims0; auto.
   - intro c. destruct (root_eq h h' c (s_vttbr0 c)) as [-> ->]. auto.
   - intros p i d I N D S. apply w_vis; auto. rewrite <- S. symmetry. apply visible_eq; [now rewrite E1|auto].
 Qed.
@@ -271,9 +272,9 @@ Proof.
   { apply not_true_is_false. unfold held. intro E. apply existsb_exists in E as (e & J & E).
     apply N. exists (vmid e), (level e), (key e), (desc e). split; [now apply (w_tlb _ _ _ _ _ _ W1)|].
     apply andb_prop in E as [E E3]. apply andb_prop in E as [E1 E2]. split; auto. lia. }
-  rewrite D. assert (W2 : settled A m V (oblige (private p) (others h)) /\ steady (others h) (oblige (private p) (others h))).
+  rewrite D. assert (W2 : settled A m V (oblige (free p) (others h)) /\ steady (others h) (oblige (free p) (others h))).
   { apply settled_of_world. apply world_oblige; auto. }
-  destruct W2 as [W2 S2]. destruct (H _ _ F W2) as (W3 & S3 & Q). destruct (f (oblige (private p) (others h))) as [r h'].
+  destruct W2 as [W2 S2]. destruct (H _ _ F W2) as (W3 & S3 & Q). destruct (f (oblige (free p) (others h))) as [r h'].
   cbn in *. split; auto. split; eauto using steady_trans.
 Qed.
 
@@ -347,14 +348,14 @@ Qed.
 Lemma host_store_settled : forall m h p i v, settled A m V h -> is_word i = true -> hosts A p ->
   settled A m V (told_word p i v h) /\ steady h (told_word p i v h).
 Proof.
-  intros m h p i v W I HO. split; [|constructor; auto]. assert (T : touch A p) by (destruct HO as (l & k & d & H & M); exists 0, l, k, d; auto).
+  intros m h p i v W I HO. split; [|constructor; auto]. pose proof (hosts_unclaimed _ _ _ _ _ _ _ W HO) as NC. assert (T : touch A p) by (destruct HO as (l & k & d & H & M); exists 0, l, k, d; auto).
   assert (U : forall q j, is_word j = true -> ~ touch A q -> q * 512 + j =? p * 512 + i = false).
   { intros q j J N. apply Z.eqb_neq. intro E. apply word_inj in E as [-> _]; auto. }
   destruct W. constructor; auto using frame_refl; cbn.
   - intros q j J N. rewrite Map.get_set, U; auto.
   - intros q j d J N D S. apply w_vis; auto. pose proof (U q j J N) as E. unfold visible in *. cbn in S.
     rewrite Map.get_set, E, (Z.eqb_sym (p * 512 + i)), E in S. exact S.
-  - split; [exact w_ok|]. intro S. now apply (w_secret p S).
+  - split; [exact w_ok|]. split; [intro S; now apply (w_secret p S)|exact NC].
 Qed.
 Lemma k_host_write : forall p i v, Machine.in_ram hw0 p = true -> is_word i = true -> hosts A p -> keeps (host_write p i v) any.
 Proof.

@@ -4,6 +4,7 @@
 From Coq Require Import ZArith List Bool Lia.
 From nie.model Require Import Machine.
 From nie.spec Require Import State.
+From nie.spec Require Registers.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning.
 From nie.proof.invariant Require Counting.
@@ -128,6 +129,18 @@ Record R (a : state) (s : mach globals Machine.hw) : Prop := {
   R_counted : Counting.counted a;
 }.
 
+(* No VM claims a page; none of these IPA pages of VM [v]. What a PAGE_REMOVE takes nobody may claim. *)
+Definition unclaimed (h : Machine.hw) : Prop := forall v x p, ~ claims h v x p.
+Definition spared (h : Machine.hw) (v x n : Z) : Prop := forall y p, claims h (v + 1) y p -> ~ x <= y < x + n.
+Lemma unclaimed_spared : forall h v x n, unclaimed h -> spared h v x n.
+Proof. intros h v x n U y p C. now elim (U _ _ _ C). Qed.
+
+(* A PAGE_REMOVE that the host is about to make on CPU [c] takes nothing that is claimed. *)
+Definition call_spares (a : state) (c : Z) (h : Machine.hw) : Prop := let x := Registers.x_of a c in
+  cpu_vm (cpu_at a c) = CPU_HOST -> x 0 mod 2 ^ 32 = NIE_PAGE_REMOVE -> spared h (x 1) (State.page_of (x 2)) (x 3).
+Lemma unclaimed_spares : forall a c h, unclaimed h -> call_spares a c h.
+Proof. intros a c h U. cbv zeta delta [call_spares]. intros _ _. now apply unclaimed_spared. Qed.
+
 Lemma registers_frame : forall a h0 h, registers_hold a h0 -> frame_of h0 h -> registers_hold a h.
 Proof.
   intros a h0 h [] F. constructor; intros.
@@ -238,7 +251,7 @@ Proof.
   intros p i Q P I N H. unfold page_read. apply wp_hw. cbn. unfold Machine.page_read, word_of, alone, wp.
   rewrite (has_word _ _ _ _ _ _ _ W P I). cbn beta iota.
   rewrite (not_held _ _ _ _ _ p (world_others _ _ _ _ _ _ W) N).
-  assert (W' : world h0 A B m V (oblige (private p) (others h))) by now apply world_oblige, N; apply world_others.
+  assert (W' : world h0 A B m V (oblige (free p) (others h))) by now apply world_oblige, N; apply world_others.
   pose proof (w_mem _ _ _ _ _ _ W' p i I N) as E. cbn in E. cbn. rewrite E. now apply H.
 Qed.
 
@@ -282,9 +295,10 @@ Qed.
 
 Lemma wp_tlbi : forall A B m V h gl v (Q : unit -> mach globals Machine.hw -> Prop), world h0 B B m V h -> sub A B ->
   (forall v' l k d, v' <> v -> B v' l k d -> A v' l k d) -> (forall d, B v 0 0 d -> A v 0 0 d) -> closed A V ->
+  (forall x p, claims h0 v x p -> keeps B v x p -> keeps A v x p) ->
   (forall h', world h0 A B m V h' -> Q tt (Mach gl h')) -> wp (tlbi_vmid v) Q (Mach gl h).
 Proof.
-  intros A B m V h gl v Q W S O Z C H. unfold tlbi_vmid. apply wp_hw. cbn. unfold wp.
+  intros A B m V h gl v Q W S O Z C CL H. unfold tlbi_vmid. apply wp_hw. cbn. unfold wp.
   apply H, world_doom; auto. now apply world_others.
 Qed.
 
@@ -298,10 +312,10 @@ Proof.
   intros A m h gl p Q W P N H. unfold page_zero. apply wp_hw. cbn. unfold Machine.page_zero, word_of, alone, wp.
   rewrite (has_word _ _ _ _ _ _ 0 W P eq_refl). cbn beta iota.
   rewrite (not_held _ _ _ _ _ p (world_others _ _ _ _ _ _ W) N).
-  destruct (world_zero h0 512 A A m (now m) (oblige (private p) (others h)) p 0) as (m' & W' & E); auto; try lia.
+  destruct (world_zero h0 512 A A m (now m) (oblige (free p) (others h)) p 0) as (m' & W' & E); auto; try lia.
   - apply world_oblige; auto. now apply world_others.
   - intros. reflexivity.
-  - rewrite Z.add_0_r in *. revert W'. generalize (zero_words 512 (p * 512) (oblige (private p) (others h))). intros z W'.
+  - rewrite Z.add_0_r in *. revert W'. generalize (zero_words 512 (p * 512) (oblige (free p) (others h))). intros z W'.
     apply (H m').
     + intro w. apply E.
     + now apply world_scrub.

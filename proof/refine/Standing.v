@@ -29,6 +29,7 @@ Record self_step (o : Z -> owner) (h h' : Machine.hw) : Prop := {
   ss_during : during h' = during h;
   ss_inputs : inputs h' = inputs h;
   ss_taken : taken h' = taken h;
+  ss_claims : claims h' = claims h;
 }.
 Inductive silent (o : Z -> owner) (h : Machine.hw) : Machine.hw -> Prop :=
 | silent_refl : silent o h h
@@ -58,6 +59,8 @@ Proof.
   - constructor; [congruence|congruence|]. intros w W. rewrite ss_fp0. auto.
 Qed.
 
+Lemma silent_claims : forall o h h', silent o h h' -> claims h' = claims h.
+Proof. intros o h h' S. induction S as [|h1 S IH|h1 h2 S IH []]; [auto| |congruence]. rewrite others_claims. exact IH. Qed.
 Lemma silent_taken : forall o h h', silent o h h' -> taken h' = taken h.
 Proof. intros o h h' S. induction S as [|h1 S IH|h1 h2 S IH []]; [auto| |congruence]. rewrite others_taken. exact IH. Qed.
 

@@ -30,6 +30,7 @@ Record dark (n : nat) (m : Z -> Z) (h : Machine.hw) : Prop := {
   d_taken : taken h = n;
   d_ok : ok h;
   d_secret : forall p, ~ secret h p;
+  d_claims : forall v x p, ~ claims h v x p;
   d_mem : forall w, Map.get (Machine.mem h) w = m w;
   d_outside : forall p i, is_word i = true -> Machine.in_ram h0 p = false -> m (p * 512 + i) = Map.get (Machine.mem h0) (p * 512 + i);
   d_unseen : forall w d, In (w, d) (unseen h) -> exists p i, w = p * 512 + i /\ is_word i = true /\ ram_page h0 p;
@@ -57,6 +58,9 @@ Proof.
   intros n m h p D v (l & k & d & A & [M _]). destruct (dark_avail _ _ _ _ _ _ _ D A) as (-> & _). unfold is_leaf in M. cbn in M. lia.
 Qed.
 
+Lemma dark_free : forall n m h p, dark n m h -> free p h.
+Proof. intros n m h p D. split; [exact (dark_private _ _ _ p D)|]. intros (v & x & C). exact (d_claims _ _ _ D _ _ _ C). Qed.
+
 Lemma dark_met : forall n m h, dark n m h -> dark n m (met h).
 Proof.
   intros n m h D. assert (NR : forall v p, ~ reached h v p) by (intros v p; exact (dark_private _ _ _ p D v)).
@@ -67,10 +71,11 @@ Proof.
   { intros v l k d A. induction A; [now apply av_tlb|now apply (av_root h)|eapply av_step; eauto]. }
   assert (NR' : forall v p, ~ reached (h <| secret := become_secret h |>) v p).
   { intros v p (l & k & d & A & M). apply (NR v p). exists l, k, d. auto. }
-  split; [|split].
+  split; [|split; [|split]].
   - intros v l k d v' l' k' d' p A _ M. exfalso. apply (NR' v p). exists l, k, d. auto.
   - intros v p A. now apply NR' in A.
   - intros p T. now apply S in T.
+  - intros v x p C. now apply d_claims0 in C.
 Qed.
 Lemma dark_others : forall n m h, dark n m h -> dark n m (others h).
 Proof. intros n m h D. unfold others. rewrite (d_during _ _ _ D). now apply dark_met. Qed.
@@ -117,7 +122,7 @@ Lemma dark_write : forall p i v (Q : unit -> mach globals Machine.hw -> Prop), r
 Proof.
   intros p i v Q P I H. unfold page_write. apply wp_hw. cbn. unfold Machine.page_write, word_of, alone, wp.
   rewrite (dark_page p P), I. cbn [andb]. rewrite (dark_held _ _ _ p (dark_others _ _ _ D)). apply H, dark_store; auto.
-  pose proof (dark_others _ _ _ D) as D1. pose proof (dark_private _ _ _ p D1) as PR. destruct D1. now constructor.
+  pose proof (dark_others _ _ _ D) as D1. pose proof (dark_free _ _ _ p D1) as PR. destruct D1. now constructor.
 Qed.
 
 Lemma dark_page_zero : forall p (Q : unit -> mach globals Machine.hw -> Prop), ram_page h0 p ->
@@ -126,10 +131,10 @@ Lemma dark_page_zero : forall p (Q : unit -> mach globals Machine.hw -> Prop), r
 Proof.
   intros p Q P H. unfold page_zero. apply wp_hw. cbn. unfold Machine.page_zero, word_of, alone, wp.
   rewrite (dark_page p P). cbn [andb is_word Z.leb Z.ltb Z.compare]. rewrite (dark_held _ _ _ p (dark_others _ _ _ D)).
-  pose proof (dark_others _ _ _ D) as D1. pose proof (dark_private _ _ _ p D1) as PR.
-  assert (D2 : dark n m (oblige (private p) (others h))) by (destruct D1; now constructor).
+  pose proof (dark_others _ _ _ D) as D1. pose proof (dark_free _ _ _ p D1) as PR.
+  assert (D2 : dark n m (oblige (free p) (others h))) by (destruct D1; now constructor).
   destruct (dark_zeros 512 _ _ _ p 0 D2 P) as (m' & D3 & E); try lia. rewrite Z.add_0_r in *.
-  revert D3. generalize (zero_words 512 (p * 512) (oblige (private p) (others h))). intros z D3. apply (H m'); [exact E|].
+  revert D3. generalize (zero_words 512 (p * 512) (oblige (free p) (others h))). intros z D3. apply (H m'); [exact E|].
   destruct D3. constructor; auto. intros q [S _]. now apply d_secret0 in S.
 Qed.
 

@@ -28,6 +28,7 @@ Record at_reset (h : Machine.hw) : Prop := {
   rs_during : during h = [];
   rs_unseen : unseen h = [];
   rs_secret : forall p, ~ secret h p;
+  rs_claims : forall v x p, ~ claims h v x p;
   rs_ok : ok h;
   rs_inert : inert h;
   rs_words : forall i, 0 <= i < MAN_END -> 0 <= manifest h i < 2 ^ 64;
@@ -42,6 +43,7 @@ Record woken (tables : Z) (h h' : Machine.hw) : Prop := {
   wk_ram : ram h' = ram h; wk_engine : engine h' = engine h; wk_secret : secret h' = secret h; wk_ok : ok h' = ok h;
   wk_me : 0 <= me h' < NIE_MAX_CPUS;
   wk_vttbr : forall c, vttbr h' c = tables * 4096;
+  wk_claims : unclaimed h';
 }.
 
 (* boot answers what spec/trap/boot.v says of the manifest. Of an accepted one: the state that is said there holds, registers apart;
@@ -56,8 +58,8 @@ Definition boot_correct (P : program gvar) : Prop := forall h, at_reset h -> let
 
 (* A CPU that starts, the first or by CPU_ON: only its registers change. *)
 Definition start_safe (P : program gvar) : Prop := forall a s, let c := me (hw s) in
-  R a s -> manifest_ok (glob s) -> cpu_vm (cpu_at a c) = CPU_HOST ->
-  exists b s', run_of P "cpu_start" [c] s = Some ([], s') /\ registers_only c a b /\ R b s' /\ manifest_ok (glob s').
+  R a s -> unclaimed (hw s) -> manifest_ok (glob s) -> cpu_vm (cpu_at a c) = CPU_HOST ->
+  exists b s', run_of P "cpu_start" [c] s = Some ([], s') /\ registers_only c a b /\ R b s' /\ manifest_ok (glob s') /\ unclaimed (hw s').
 
 (** The proof. *)
 
@@ -97,6 +99,7 @@ Proof.
     + intros p i _ _. rewrite wk_mem0. apply (d_mem _ _ _ _ D).
     + intros p i d _ _ _ S. unfold now. unfold visible in S. rewrite wk_unseen0, U, wk_mem0, (d_mem _ _ _ _ D) in S. cbn [existsb] in S. rewrite orb_false_r in S. now apply Z.eqb_eq.
     + intros p S. rewrite wk_secret0 in S. now apply (d_secret _ _ _ _ D) in S.
+    + intros v y p C. now apply wk_claims0 in C.
     + rewrite wk_ok0. exact (d_ok _ _ _ _ D).
     + constructor; auto.
   - rewrite wk_ram0, (d_ram _ _ _ _ D), RAM. unfold ram_of. now rewrite CFA.
@@ -140,10 +143,10 @@ Qed.
 Ltac s_quiet M := apply wp_bind; eapply run_any; [exact M|intros V fine FV; first [solve [quiet] | solve [eapply q_controls_both; eauto] | solve [eapply k_dsb; eauto] | eapply k_ic; eauto]|]; let M' := fresh "M" in cbn beta; intros ? ? M'; clear M; rename M' into M.
 Ltac s_loop M := apply wp_bind; eapply run_any; [exact M|intros ? ? ?; eapply k_loop with (I := any); [q_arith|exact Logic.I|intros; quiet]|];
   let M' := fresh "M" in cbn beta; intros ? ? M'; clear M; rename M' into M.
-Theorem start_wp : forall a s, let c := me (hw s) in R a s -> manifest_ok (glob s) -> cpu_vm (cpu_at a c) = CPU_HOST ->
-  wp (cpu_start c) (fun _ s' => exists b, registers_only c a b /\ R b s' /\ manifest_ok (glob s')) s.
+Theorem start_wp : forall a s, let c := me (hw s) in R a s -> unclaimed (hw s) -> manifest_ok (glob s) -> cpu_vm (cpu_at a c) = CPU_HOST ->
+  wp (cpu_start c) (fun _ s' => exists b, registers_only c a b /\ R b s' /\ manifest_ok (glob s') /\ unclaimed (hw s')) s.
 Proof.
-  intros a s c HR MO HH. pose proof (mid_of_R _ _ HR MO) as MI. fold c in MI. pose proof (mi_c _ _ _ _ MI) as C. unfold NIE_MAX_CPUS in C.
+  intros a s c HR UC MO HH. pose proof (mid_of_R _ _ HR MO UC) as MI. fold c in MI. pose proof (mi_c _ _ _ _ MI) as C. unfold NIE_MAX_CPUS in C.
   assert (HO : forall d, (if d =? c then host_tables (cfg a) * 4096 else vttbr_of a d) = vttbr_of a d).
   { intro d. destruct (Z.eqb_spec d c) as [->|]; auto. unfold vttbr_of. rewrite HH, Z.eqb_refl. cbn [negb]. now rewrite andb_false_r. }
   unfold cpu_start. s_loop MI. s_quiet MI. s_quiet MI. s_loop MI.
@@ -151,5 +154,5 @@ Proof.
   apply wp_bind. eapply wp_weaken; [apply controls_host_wp; exact MI|]. cbn beta. clear MI. intros ? s1 [MI _].
   s_quiet MI. s_quiet MI. s_quiet MI. s_quiet MI. apply wp_ret.
   match goal with M : mid c _ a ?s' |- _ => assert (ME : mid c (vttbr_of a) a s') by (destruct M; constructor; auto; intro d; rewrite mi_vttbr; apply HO);
-    destruct (R_of_mid _ _ _ ME) as [HR' RO]; exists (snapshot a (glob s') (hw s')); split; [exact RO|]; split; [exact HR'|apply M] end.
+    destruct (R_of_mid _ _ _ ME) as [HR' RO]; exists (snapshot a (glob s') (hw s')); split; [exact RO|]; split; [exact HR'|]; split; apply M end.
 Qed.

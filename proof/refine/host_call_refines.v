@@ -68,10 +68,10 @@ Ltac by_one thm :=
     eapply wp_weaken; [refine (one a (Mach gl h) HR _ s1 r _); split; [exact R1|kept O1 F1]|];
     rewrite <- Er; cbn beta; intros [] s2 D; exists nothing; split; [exact D|now apply (NOT _ _ E)] end.
 
-Theorem host_call_refines : forall a s, let c := me (hw s) in R a s -> cpu_vm (cpu_at a c) = CPU_HOST -> x_ok c (glob s) ->
+Theorem host_call_refines : forall a s, let c := me (hw s) in R a s -> call_spares a c (hw s) -> cpu_vm (cpu_at a c) = CPU_HOST -> x_ok c (glob s) ->
   wp (host_call c) (fun _ s' => exists content, done s (spec_host_call c (inputs_from (hw s)) content a) s' /\ measured_there a s content) s.
 Proof.
-  intros a [gl h] c HR HO XO. pose proof (r_me _ _ (R_regs _ _ HR)) as C. cbn [hw] in C, c. fold c in C. unfold NIE_MAX_CPUS in C.
+  intros a [gl h] c HR CS HO XO. pose proof (r_me _ _ (R_regs _ _ HR)) as C. cbn [hw] in C, c. fold c in C. unfold NIE_MAX_CPUS in C.
   pose proof (x_here a _ HR) as XH. pose proof (x_u64 a _ HR XO) as XU. cbn [hw glob] in XH, XU |- *. fold c in XH, XU.
   unfold host_call, spec_host_call. cbv zeta. load XH. apply wp_bind. apply wp_ret.
   change 4294967295 with (Z.ones 32). rewrite Z.land_ones by lia.
@@ -102,7 +102,7 @@ Proof.
   destruct (Z.eqb_spec f NIE_TABLE_REMOVE) as [E|N5]; cbn [orb].
   { do 2 apply wp_bind. rewrite IX. apply wp_ret. loads XH. apply wp_bind. by_three (table_remove_refines a (Mach gl h) (x_of a c 1) (x_of a c 2) (x_of a c 3) HR). }
   destruct (Z.eqb_spec f NIE_PAGE_REMOVE) as [E|N6]; cbn [orb].
-  { do 2 apply wp_bind. rewrite IX. apply wp_ret. loads XH. apply wp_bind. by_three (page_remove_refines a (Mach gl h) (x_of a c 1) (x_of a c 2) (x_of a c 3) HR). }
+  { do 2 apply wp_bind. rewrite IX. apply wp_ret. loads XH. apply wp_bind. by_three (page_remove_refines a (Mach gl h) (x_of a c 1) (x_of a c 2) (x_of a c 3) HR (CS HO E)). }
   do 2 apply wp_bind. rewrite IX. apply wp_ret.
   destruct (Z.eqb_spec f NIE_VM_CREATE) as [E|N7].
   { loads XH. apply wp_bind. replace (inputs_from h 0%nat) with (inputs h (taken h)) by (unfold inputs_from; now rewrite Nat.add_0_r).

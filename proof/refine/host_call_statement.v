@@ -17,7 +17,7 @@ Open Scope Z_scope.
    specification leaves it, as before. [ins]: host memory and counter, as the machine will answer. [content]: what PAGE_ADD
    measures, which is what the pages hold when the host has lost them, see [page_add_correct]. [x_ok]: registers have 64 bits. *)
 Definition host_call_correct (P : program gvar) : Prop := forall a s, let c := me (hw s) in let x := x_of a c in let ins := inputs_from (hw s) in
-  R a s -> cpu_vm (cpu_at a c) = CPU_HOST -> x_ok c (glob s) ->
+  R a s -> call_spares a c (hw s) -> cpu_vm (cpu_at a c) = CPU_HOST -> x_ok c (glob s) ->
   exists content s', run_of P "host_call" [c] s = Some ([], s') /\
     R (nie.spec.call.host_call.host_call c ins content a) s' /\ field config_word (glob s') = field config_word (glob s) /\ stays (hw s) (hw s') /\
     (x 0 mod 2 ^ 32 = NIE_PAGE_ADD -> let first := page_of (x 3) in let content_at i := content (first + i) in

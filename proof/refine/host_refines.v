@@ -351,10 +351,11 @@ Proof.
     - rewrite <- Ew2, w2_not_gone by lia. unfold now. auto.
     - rewrite <- Ew2. intros h3 X3. cbn beta. go. eauto. }
   intros u s (h3 & -> & X3). cbn beta. skip. eapply wp_dsb_same; [exact X3|]. intros h4 X4. cbn beta. w_bind.
-  eapply wp_tlbi with (A := AB); [exact X4|now intros v l k d [E _]| | | |].
+  eapply wp_tlbi with (A := AB); [exact X4|now intros v l k d [E _]| | | | |].
   { intros v l k d N E. split; auto. now apply (h_vm_entry B). }
   { intros d E. split; auto. now apply (h_root_entry B). }
   { exact closed_between. }
+  { intros x q _ (l & k & d & _ & _ & N & _). now destruct N. }
   intros h5 X5. cbn beta. w_bind. eapply wp_dsb; [exact X5|]. intros m h6 K X6. cbn beta. fold (kept_mem m) in K.
   w_bind. eapply wp_isb; [exact X6|]. intros h7 X7. cbn beta. skip. w_known desc_is_table_run. rewrite DT.
   pose proof (kept_w2 m K) as MW. rewrite broken_w2 in MW.

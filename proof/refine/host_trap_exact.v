@@ -32,6 +32,7 @@ Variables (a : state) (s0 : MACH) (w : Z -> Z).
 Let c := me (hw s0).
 Hypothesis HO : cpu_vm (cpu_at a c) = CPU_HOST.
 Hypothesis XO : x_ok c (glob s0).
+Hypothesis CS : call_spares a c (hw s0).
 Hypothesis D : described w a (glob s0).
 Notation at_ := (stands c (own a) s0).
 Notation ins := (inputs_from (hw s0)).
@@ -64,7 +65,8 @@ Proof.
   { clear AFTER. apply wp_bind. destruct A1 as [HR1 M1 OW1 SI1 ON1].
     assert (HO1 : cpu_vm (cpu_at a (me (hw s1))) = CPU_HOST) by (now rewrite M1).
     assert (XO1 : x_ok (me (hw s1)) (glob s1)) by (now rewrite M1, G1).
-    pose proof (host_call_refines a s1 HR1 HO1 XO1) as HC. rewrite M1 in HC. eapply wp_weaken; [exact HC|]. cbn beta.
+    assert (CS1 : call_spares a (me (hw s1)) (hw s1)) by (rewrite M1; intros H1 H2 y p CL; apply (CS H1 H2 y p); now rewrite <- (silent_claims _ _ _ SI1)).
+    pose proof (host_call_refines a s1 HR1 CS1 HO1 XO1) as HC. rewrite M1 in HC. eapply wp_weaken; [exact HC|]. cbn beta.
     intros [] s' (content & [R' [K' S']] & MT). apply wp_ret. exists content. cbn zeta. unfold spec_host_trap. fold esr ec. rewrite EK, EH, !Z.eqb_refl. cbn [negb fst snd].
     assert (EI : inputs_from (hw s1) = ins).
     { unfold inputs_from. destruct (silent_stays _ _ _ SI1) as [_ -> _]. now rewrite (silent_taken _ _ _ SI1). }

@@ -72,12 +72,14 @@ Proof.
   - intros v l k d i d' H TB I D Y. apply E. apply E in H. eapply w_closed; eauto.
   - intros v l k d i d' H TB I D Y. apply E. apply E in H. eapply w_closed; eauto.
   - intros v l k d H TB. rewrite T. apply E in H. eapply w_apart; eauto.
-  - destruct w_safe as [S1 S2]. split.
+  - destruct w_safe as (S1 & S2 & S3). split; [|split].
     + intros v l k d v' l' k' d' p H H'. apply E in H, H'. eapply S1; eauto.
     + intros p H. apply T in H. auto.
+    + intros v x p K v' l k d x' p' H. apply E in H. apply (S3 v x p); [|exact H]. apply (keeps_sub A'); [|exact K]. intros u i j y. apply E.
   - intros p i I N. apply w_mem; auto. now rewrite <- T.
   - intros p i d I N. apply w_vis; auto. now rewrite <- T.
   - intros p S (l & k & d & H & M). apply (w_secret p S). exists l, k, d. apply E in H. auto.
+  - intros v x p C. apply (keeps_sub A); [|auto]. intros u i j y. apply E.
 Qed.
 
 Lemma R_lives : forall a vm r gl gl' h, R a (Mach gl h) -> lives_on a vm r -> granules r = granules (vm_at a vm) -> globals_hold (set_vm vm r a) gl' -> R (set_vm vm r a) (Mach gl' h).

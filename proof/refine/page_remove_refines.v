@@ -181,16 +181,17 @@ Qed.
 
 Lemma flush_wp : forall h (Q : unit -> mach globals Machine.hw -> Prop),
   world h0 (Aset a) (Aset a) (spent_mem count) (now m0) h ->
-  (forall m h', world h0 (Aset b0) (Aset b0) m (now m) h' -> tables_hold b0 m -> Q tt (Mach gl0 h')) ->
+  spared h0 vm x count -> (forall m h', world h0 (Aset b0) (Aset b0) m (now m) h' -> tables_hold b0 m -> Q tt (Mach gl0 h')) ->
   wp (s2_flush vm) Q (Mach gl0 h).
 Proof.
-  intros h Q X0 H. pose proof (mid_n count ltac:(lia)) as M. fold b0 in M. assert (Wb : wf b0) by (apply (wf_i 0); lia).
+  intros h Q X0 SP H. pose proof (mid_n count ltac:(lia)) as M. fold b0 in M. assert (Wb : wf b0) by (apply (wf_i 0); lia).
   unfold s2_flush. rewrite wrap32 by (unfold NIE_MAX_VMS in V; lia).
   w_bind. eapply wp_dsb_same; eauto. intros h1 X1. cbn beta.
   w_bind. eapply wp_tlbi with (A := Aset b0); eauto using sub_b0.
   - intros v l k d N E. destruct (Z.eq_dec v 0) as [->|]; [now apply sub_a_host|]. eapply mid_other_vm; eauto.
   - intros d E. eapply mid_root_entry; eauto. lia.
   - apply Aset_closed; auto. apply spent_tables.
+  - intros y q CL. eapply mid_keeps; eauto.
   - intros h2 X2. cbn beta. w_bind. eapply wp_dsb; eauto. intros m h3 E X3. cbn beta.
     w_bind. eapply wp_isb; eauto. intros h4 X4. cbn beta. go. apply (H m h4); auto.
     eapply tables_mem; eauto using spent_tables. intros p i R K I. apply E; auto.
@@ -252,13 +253,13 @@ End Apply.
 
 (* For every state, every argument, whatever the others do ([during] and [inputs] of the machine). *)
 Theorem page_remove_refines : forall a s vm ipa count,
-  R a s -> 0 <= vm < 2 ^ 64 -> 0 <= ipa < 2 ^ 64 -> 0 <= count < 2 ^ 64 ->
+  R a s -> spared (hw s) vm (State.page_of ipa) count -> 0 <= vm < 2 ^ 64 -> 0 <= ipa < 2 ^ 64 -> 0 <= count < 2 ^ 64 ->
   wp (call_page_remove vm ipa count) (fun r s' =>
     r = fst (spec_page_remove vm ipa count a) /\
     R (snd (spec_page_remove vm ipa count a)) s' /\
     only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s')) s.
 Proof.
-  intros a [gl h] vm ipa count [W O G (m & X & TH) RAM ENG REGS N] HV HI HC. cbn [glob hw] in *.
+  intros a [gl h] vm ipa count [W O G (m & X & TH) RAM ENG REGS N] SPARED HV HI HC. cbn [glob hw] in *.
   unfold call_page_remove. w_bind. eapply page_remove_check_wp; eauto. intros h1 X1. cbn beta.
   unfold spec_page_remove. destruct (spec_check a vm ipa count =? NIE_OK) eqn:E; cbn [negb].
   2:{ go. cbn [fst snd]. split; auto. split; [|split; [apply only_refl|apply X1]].

@@ -175,7 +175,7 @@ Proof. intros q i B m H h x h' E. unfold word_of in E. destruct (_ && is_word i)
 Lemma mild_alone : forall q B (f : Machine.hw -> B * Machine.hw), (forall h, bounded U T h -> bounded U T (snd (f h))) -> mild (alone q f).
 Proof.
   intros q B f H h x h' E X. unfold alone in E. destruct (held _ _); [discriminate|].
-  assert (Y : h' = snd (f (oblige (private q) (others h)))) by (injection E as E; now rewrite E). subst h'. apply H.
+  assert (Y : h' = snd (f (oblige (free q) (others h)))) by (injection E as E; now rewrite E). subst h'. apply H.
   revert X. apply bounded_same; reflexivity.
 Qed.
 End Looks.
@@ -190,7 +190,7 @@ Lemma leaves_alone : forall p q A (f : Machine.hw -> A * Machine.hw),
   (forall h w, is_word w = true -> Map.get (Machine.mem (snd (f h))) (p * 512 + w) = Map.get (Machine.mem h) (p * 512 + w)) -> leaves p (alone q f).
 Proof.
   intros p q A f H h x h' E w W. unfold alone in E. destruct (held _ _); [discriminate|].
-  assert (X : h' = snd (f (oblige (private q) (others h)))) by (injection E as E; now rewrite E). subst h'. rewrite H by auto. reflexivity.
+  assert (X : h' = snd (f (oblige (free q) (others h)))) by (injection E as E; now rewrite E). subst h'. rewrite H by auto. reflexivity.
 Qed.
 
 Lemma leaves_read : forall p q i, leaves p (Machine.page_read q i).

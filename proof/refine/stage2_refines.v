@@ -31,10 +31,10 @@ Qed.
 
 (* Invalidation of what a VMID may have cached: the entries A are left. The CPUs' roots are among them. *)
 Lemma doom_wp : forall A B m V h gl v (Q : unit -> mach globals Machine.hw -> Prop), world h0 B B m V h -> sub A B ->
-  (forall v' l k d, v' <> v -> B v' l k d -> A v' l k d) -> (forall c, A (root_vmid h0 c) 0 0 (root_desc h0 c)) -> closed A V ->
+  (forall v' l k d, v' <> v -> B v' l k d -> A v' l k d) -> (forall c, A (root_vmid h0 c) 0 0 (root_desc h0 c)) -> closed A V -> (forall x p, claims h0 v x p -> keeps B v x p -> keeps A v x p) ->
   (forall h', world h0 A B m V h' -> Q tt (Mach gl h')) -> wp (tlbi_vmid v) Q (Mach gl h).
 Proof.
-  intros A B m V h gl v Q W S O Z C H. unfold tlbi_vmid. apply wp_hw. cbn. unfold wp. apply H.
+  intros A B m V h gl v Q W S O Z C CL H. unfold tlbi_vmid. apply wp_hw. cbn. unfold wp. apply H.
   apply (world_others h0) in W. revert W. generalize (others h). clear h H. intros h [].
   assert (I : forall e, In e (tlb (doom (fun e => vmid e =? v) h)) -> exists e', In e' (tlb h) /\
     vmid e = vmid e' /\ level e = level e' /\ key e = key e' /\ desc e = desc e' /\
@@ -46,17 +46,20 @@ Proof.
   - intros e E D. destruct (I e E) as (e' & E' & -> & -> & -> & -> & N). destruct (N D). auto.
   - intro c. specialize (Z c). destruct (root_eq h0 h c (f_vttbr _ _ w_frame c)) as [E1 E2].
     change (A (root_vmid h c) 0 0 (root_desc h c)). now rewrite E1, E2.
+  - intros u x p K. change (claims h u x p) in K. pose proof (w_claims u x p K) as KB. destruct (Z.eq_dec u v) as [->|N].
+    + apply CL; [|exact KB]. now rewrite <- (f_claims _ _ w_frame).
+    + destruct KB as (l & k & d & HB & HL). exists l, k, d. auto.
   - destruct w_frame; constructor; auto.
 Qed.
 
 Lemma s2_flush_wp : forall A B m V h gl vm (Q : unit -> mach globals Machine.hw -> Prop), 0 <= vm < NIE_MAX_VMS ->
   world h0 B B m V h -> sub A B -> (forall v l k d, v <> vm + 1 -> B v l k d -> A v l k d) ->
-  (forall c, A (root_vmid h0 c) 0 0 (root_desc h0 c)) -> closed A (now m) ->
+  (forall c, A (root_vmid h0 c) 0 0 (root_desc h0 c)) -> closed A (now m) -> (forall x p, claims h0 (vm + 1) x p -> keeps B (vm + 1) x p -> keeps A (vm + 1) x p) ->
   (forall m' h', (forall p i, is_word i = true -> ~ touch B p -> m' (p * 512 + i) = m (p * 512 + i)) ->
      world h0 A A m' (now m') h' -> Q tt (Mach gl h')) ->
   wp (s2_flush vm) Q (Mach gl h).
 Proof.
-  intros A B m V h gl vm Q R X S O Z C H. unfold s2_flush. rewrite wrap32 by (unfold NIE_MAX_VMS in R; lia).
+  intros A B m V h gl vm Q R X S O Z C CL H. unfold s2_flush. rewrite wrap32 by (unfold NIE_MAX_VMS in R; lia).
   w_bind. eapply wp_dsb_same; eauto. intros h1 X1. cbn beta.
   w_bind. eapply doom_wp with (A := A); eauto. intros h2 X2. cbn beta.
   w_bind. eapply wp_dsb; eauto. intros m' h3 E X3. cbn beta. w_bind. eapply wp_isb; eauto. intros h4 X4. cbn beta. go. eauto.

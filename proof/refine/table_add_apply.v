@@ -207,6 +207,82 @@ Proof.
   - intros u s (h2 & -> & X2). go. now apply H.
 Qed.
 
+(** While the block is broken its pages count as mapped one by one, though no walk finds them: a claim of such a page stands. *)
+
+Definition leaves_of_it : aset := fun v l' y x => v = vm + 1 /\ l' = 3 /\ key * 512 <= y < key * 512 + 512 /\ x = enc (ToPage (q + (y - key * 512))).
+Definition with_leaves (A : aset) : aset := fun v l' y x => A v l' y x \/ leaves_of_it v l' y x.
+
+Lemma the_block : Aset k (vm + 1) 2 key (enc (ToBlock q)).
+Proof.
+  destruct k_facts as (_ & _ & _ & _ & _ & _ & _ & _ & _ & KS). right. exists vm. split; [reflexivity|]. split; [exact (proj1 V)|]. right. rewrite KS, <- L2, BL. split; [lia|]. split; [reflexivity|].
+  destruct (enc_facts (ToBlock q) q) as (D & _); [pose proof q_small; lia|reflexivity|exact D].
+Qed.
+Lemma leaf_leads : forall v l' y x x' p', leaves_of_it v l' y x -> leads l' y x x' p' <-> x' = y /\ p' = q + (y - key * 512).
+Proof.
+  intros v l' y x x' p' (-> & -> & Y & ->). pose proof q_small as QS. destruct (enc_facts (ToPage (q + (y - key * 512))) (q + (y - key * 512))) as (_ & F & M); [lia|reflexivity|].
+  unfold leads, first_page, is_leaf. rewrite F. change (covers 3) with 1. lia.
+Qed.
+Lemma block_leads : forall y, key * 512 <= y < key * 512 + 512 -> leads 2 key (enc (ToBlock q)) y (q + (y - key * 512)).
+Proof.
+  intros y Y. pose proof q_small as QS. destruct k_facts as (_ & _ & WK & _ & _ & _ & _ & _ & _ & KS). destruct (wf_blk _ W _ _ _ _ BL) as (_ & Q & _).
+  destruct (enc_facts (ToBlock q) q) as (_ & F & M); [lia|reflexivity|]. unfold leads, first_page, is_leaf. rewrite F. change (covers 2) with 512. lia.
+Qed.
+(* So they lead where the block did. *)
+Lemma leaf_block : forall v l' y x x' p', leaves_of_it v l' y x -> leads l' y x x' p' -> v = vm + 1 /\ leads 2 key (enc (ToBlock q)) x' p'.
+Proof. intros v l' y x x' p' H M. pose proof H as (-> & _ & Y & _). apply (leaf_leads _ _ _ _ _ _ H) in M as [-> ->]. split; [reflexivity|now apply block_leads]. Qed.
+Lemma maps_leads : forall l' y x p', maps l' x p' -> exists x', leads l' y x x' p'.
+Proof. intros l' y x p' [M1 M2]. exists (y * covers l' + (p' - first_page l' x)). split; [exact M1|lia]. Qed.
+Lemma leaf_maps : forall v l' y x p', leaves_of_it v l' y x -> maps l' x p' -> v = vm + 1 /\ maps 2 (enc (ToBlock q)) p'.
+Proof. intros v l' y x p' H M. destruct (maps_leads l' y x p' M) as (x' & K). destruct (leaf_block _ _ _ _ _ _ H K) as [E K']. split; [exact E|]. eapply leads_maps; eauto. Qed.
+Lemma leaf_no_table : forall v l' y x, leaves_of_it v l' y x -> is_table l' x = false.
+Proof. intros v l' y x (_ & -> & _). reflexivity. Qed.
+Lemma with_touch : forall p', touch (with_leaves (Aset k)) p' -> touch (Aset k) p'.
+Proof.
+  intros p' (v & l' & y & x & [H|H] & M); [exists v, l', y, x; auto|]. destruct (leaf_maps _ _ _ _ _ H M) as [-> M']. exists (vm + 1), 2, key, (enc (ToBlock q)). split; [exact the_block|exact M'].
+Qed.
+Lemma with_safe : forall e, safe_set e (Aset k) -> safe_set e (with_leaves (Aset k)).
+Proof.
+  intros e (S1 & S2 & S3). pose proof the_block as TB. assert (NU : ~ upper 2 key) by (intros [E _]; discriminate E). pose proof (proj1 V) as V0. split; [|split].
+  - intros v l' y x v' l2 y2 x2 p' H H' M M' N.
+    assert (A1 : exists l1 y1 x1, Aset k v l1 y1 x1 /\ maps l1 x1 p' /\ (v = vm + 1 /\ leaves_of_it v l' y x /\ l1 = 2 \/ l1 = l' /\ y1 = y)).
+    { destruct H as [H|H]; [exists l', y, x; auto|]. destruct (leaf_maps _ _ _ _ _ H M) as [EV K]. rewrite EV in *. exists 2, key, (enc (ToBlock q)). auto 8. }
+    assert (A2 : exists l1 y1 x1, Aset k v' l1 y1 x1 /\ maps l1 x1 p' /\ (v' = vm + 1 /\ leaves_of_it v' l2 y2 x2 /\ l1 = 2 \/ l1 = l2 /\ y1 = y2)).
+    { destruct H' as [H'|H']; [exists l2, y2, x2; auto|]. destruct (leaf_maps _ _ _ _ _ H' M') as [EV K]. rewrite EV in *. exists 2, key, (enc (ToBlock q)). auto 8. }
+    destruct A1 as (i & j & z1 & A1 & B1 & C1), A2 as (i' & j' & z2 & A2 & B2 & C2). destruct (S1 _ _ _ _ _ _ _ _ p' A1 A2 B1 B2 N) as [[E U]|[E U]].
+    + destruct C2 as [(_ & _ & ->)|(-> & ->)]; [destruct U as [U _]; discriminate U|auto].
+    + destruct C1 as [(_ & _ & ->)|(-> & ->)]; [destruct U as [U _]; discriminate U|auto].
+  - intros p' T'. apply S2. now apply with_touch.
+  - intros v x p' (l1 & y1 & d1 & H & M & N & U). assert (K : keeps (Aset k) v x p').
+    { destruct H as [H|H]; [exists l1, y1, d1; auto|]. destruct (leaf_block _ _ _ _ _ _ H M) as [-> M']. exists 2, key, (enc (ToBlock q)). auto. }
+    intros v' l2 y2 d2 x' p2 [H'|H'] M'; [now apply (S3 v x p' K v' l2 y2 d2)|]. destruct (leaf_block _ _ _ _ _ _ H' M') as [-> M2]. exact (S3 v x p' K _ _ _ _ _ _ TB M2).
+Qed.
+Lemma leaf_z : sub leaves_of_it (Aset z).
+Proof.
+  intros v l' y x (-> & -> & Y & ->). right. exists vm. split; [reflexivity|]. split; [exact (proj1 V)|]. right. rewrite split_slots.
+  replace ((vm =? vm) && (3 =? l) && (y =? key)) with false by lia. replace ((vm =? vm) && (3 =? 3) && ((key * 512 <=? y) && (y <? key * 512 + 512))) with true by lia.
+  split; [lia|]. split; [reflexivity|]. pose proof q_small. destruct (enc_facts (ToPage (q + (y - key * 512))) (q + (y - key * 512))) as (D & _); [lia|reflexivity|exact D].
+Qed.
+(* The block itself apart nothing that leads anywhere goes. *)
+Lemma split_keeps : forall x p', keeps (with_leaves (Aset k)) (vm + 1) x p' -> keeps (with_leaves (between k z)) (vm + 1) x p'.
+Proof.
+  intros x p' (l1 & y1 & d1 & H & M & N & U). destruct H as [H|H]; [|exists l1, y1, d1; split; [now right|auto]].
+  destruct k_facts as (_ & _ & WK & _ & _ & _ & _ & _ & _ & KS). pose proof H as [(? & _)|(j & E & J & [(-> & _)|(LL & -> & D)])]; [lia|apply leads_maps, maps_level in M; lia|].
+  replace j with vm in * by lia. destruct (Z.eq_dec l1 2) as [->|NL]; [destruct (Z.eq_dec y1 key) as [->|NK]|].
+  - rewrite KS, <- L2, BL in M. assert (X : key * 512 <= x < key * 512 + 512 /\ p' = q + (x - key * 512)).
+    { destruct (wf_blk _ W _ _ _ _ BL) as (_ & Q & _). pose proof q_small. destruct (enc_facts (ToBlock q) q) as (_ & F & _); [lia|reflexivity|].
+      destruct M as (_ & M2 & M3). unfold first_page in M3. rewrite F, L2 in M3. rewrite L2 in M2. change (covers 2) with 512 in *. lia. }
+    destruct X as [X ->]. exists 3, x, (enc (ToPage (q + (x - key * 512)))). assert (LV : leaves_of_it (vm + 1) 3 x (enc (ToPage (q + (x - key * 512))))) by (repeat split; lia).
+    split; [right; exact LV|]. split; [apply (leaf_leads _ _ _ _ _ _ LV); auto|auto].
+  - exists 2, y1, (enc (slot_at k vm 2 y1)). split; [left; split; [exact H|]|auto]. right. exists vm. split; [reflexivity|]. split; [exact (proj1 V)|]. right. rewrite split_slots.
+    replace ((vm =? vm) && (2 =? l) && (y1 =? key)) with false by lia.
+    replace ((vm =? vm) && (2 =? 3) && ((key * 512 <=? y1) && (y1 <? key * 512 + 512))) with false by lia. auto.
+  - exists l1, y1, (enc (slot_at k vm l1 y1)). split; [left; split; [exact H|]|auto]. right. exists vm. split; [reflexivity|]. split; [exact (proj1 V)|]. right. rewrite split_slots.
+    replace ((vm =? vm) && (l1 =? l) && (y1 =? key)) with false by lia.
+    destruct ((vm =? vm) && (l1 =? 3) && ((key * 512 <=? y1) && (y1 <? key * 512 + 512))) eqn:C; [exfalso|auto]. assert (L3 : l1 = 3 /\ y1 / 512 = key) by lia. destruct L3 as [-> YK].
+    assert (NE : slot_at k vm 3 y1 <> Empty) by (intro F; rewrite F in D; discriminate D). destruct (wf_slot _ WK _ _ _ NE) as (_ & _ & _ & _ & _ & PT). destruct PT as [tt' PT]; [lia|].
+    change (3 - 1) with 2 in PT. rewrite YK, KS, <- L2, BL in PT. discriminate PT.
+Qed.
+
 Lemma replace_wp : forall m h d (Q : unit -> mach globals Machine.hw -> Prop),
   world h0 (Aset k) (Aset k) (filled m p 0 512 page_descs) (may_see m) h -> tables_hold k m ->
   (forall m' h', wf z -> onto z -> world h0 (Aset z) (Aset z) m' (now m') h' -> tables_hold z m' -> Q tt (Mach gl h')) ->
@@ -223,19 +299,29 @@ Proof.
   rewrite lor_page by (unfold DESC_TABLE; lia).
   unfold s2_replace. w_bind. eapply (wp_page_write h0 k RK); eauto; [discriminate|rewrite MW; intros _; now left|].
   fold m4. intros h1 X1. cbn beta. w_bind.
-  eapply stage2_refines.s2_flush_wp with (A := between k z); [apply V|exact X1|now intros ? ? ? ? [K _]| | | |].
-  - intros v l' y x N K. split; auto. destruct (Z.eq_dec v 0) as [->|N0]; [now apply (linked_host LL)|].
+  assert (X1' : world h0 (with_leaves (Aset k)) (with_leaves (Aset k)) m4 (may_see m) h1).
+  { eapply world_grow; [exact X1|now left|now left|now intros ? ? ? ? K|auto| | | | |].
+    - intros v l' y x i x' [K|K] TB I VD E'; [left; eapply may_see_closed; eauto|rewrite (leaf_no_table _ _ _ _ K) in TB; discriminate TB].
+    - intros v l' y x i x' [K|K] TB I VD E'; [left; eapply may_see_closed; eauto|rewrite (leaf_no_table _ _ _ _ K) in TB; discriminate TB].
+    - intros v l' y x [K|K] TB TC; [|rewrite (leaf_no_table _ _ _ _ K) in TB; discriminate TB]. apply with_touch in TC. revert TC. exact (w_apart _ _ _ _ _ _ X1 _ _ _ _ K TB).
+    - apply with_safe. apply X1.
+    - intros y SY (l2 & y2 & x & [K|(K & _)] & M); [apply (w_secret _ _ _ _ _ _ X1 y SY); exists l2, y2, x; auto|pose proof (proj1 V); lia]. }
+  eapply stage2_refines.s2_flush_wp with (A := with_leaves (between k z)); [apply V|exact X1'| | | | | |].
+  - intros v l' y x [[K _]|K]; [now left|now right].
+  - intros v l' y x N [K|K]; [left|now right]. split; auto. destruct (Z.eq_dec v 0) as [->|N0]; [now apply (linked_host LL)|].
     apply (linked_other LL); auto. intros l2 y2 (E & _). lia.
   - intro c. pose proof (w_root _ _ _ _ _ _ X c) as K. destruct (root_eq h0 h c (f_vttbr _ _ (w_frame _ _ _ _ _ _ X) c)) as [E1 E2].
-    rewrite E1, E2 in K. split; auto. destruct (Z.eq_dec (root_vmid h0 c) 0) as [E|N]; [rewrite E in *; now apply (linked_host LL)|now apply (linked_root LL)].
-  - intros v l' y x i x' [K1 K2] TB I VD E'. assert (E : m4 (frame x * 512 + i) = x') by exact E'. clear E'.
+    rewrite E1, E2 in K. left. split; auto. destruct (Z.eq_dec (root_vmid h0 c) 0) as [E|N]; [rewrite E in *; now apply (linked_host LL)|now apply (linked_root LL)].
+  - intros v l' y x i x' [[K1 K2]|K] TB I VD E'; [left|rewrite (leaf_no_table _ _ _ _ K) in TB; discriminate TB]. assert (E : m4 (frame x * 512 + i) = x') by exact E'. clear E'.
     assert (E4 : m4 (frame x * 512 + i) = if frame x * 512 + i =? word then 0 else m3 (frame x * 512 + i)) by reflexivity.
     split.
     + eapply (Aset_closed _ WK _ TK); eauto. unfold now. rewrite E4 in E. destruct (frame x * 512 + i =? word); [subst x'; discriminate|].
       unfold m3 in E. rewrite filled_at in E by (auto; lia).
       pose proof (table_add_preserves.kept_no_target a vm l key p W V LK HO _ _ _ _ K1 TB). now replace (frame x =? p) with false in E by lia.
     + eapply (Aset_closed _ WZ _ TZ); eauto. unfold now, upd. rewrite E4 in E. destruct (frame x * 512 + i =? word); [subst x'; discriminate|exact E].
-  - intros m5 h2 E5 X2. cbn beta. w_bind.
+  - intros y x _. apply split_keeps.
+  - intros m5 h2 E5' X2. cbn beta. w_bind.
+    assert (E5 : forall y i, is_word i = true -> ~ touch (Aset k) y -> m5 (y * 512 + i) = m4 (y * 512 + i)) by (intros y i I N; apply E5'; auto; intro TC; now apply N, with_touch).
     assert (W5 : m5 word = 0) by (rewrite E5 by auto; unfold m4, upd; now rewrite Z.eqb_refl).
     assert (TF : tables_hold z (upd m5 word new)).
     { eapply tables_mem_of; [exact WZ|exact TZ|]. intros y i OF I. unfold upd. destruct (Z.eqb_spec (y * 512 + i) word) as [E|E]; auto.
@@ -246,13 +332,14 @@ Proof.
         - right. rewrite (l_ram LL) in R. split; auto. rewrite z_own in OF. replace (y =? p) with false in OF by lia. eauto. }
       rewrite E5 by auto. unfold m4, upd. now destruct (Z.eqb_spec (y * 512 + i) word). }
     assert (X3 : world h0 (Aset z) (Aset z) m5 (now (upd m5 word new)) h2).
-    { eapply world_grow; [exact X2|now intros ? ? ? ? [_ K]|now intros ? ? ? ? [_ K]|now intros ? ? ? ? K| | | | | |].
+    { assert (SZ : sub (with_leaves (between k z)) (Aset z)) by (intros v l' y x [[_ K]|K]; [exact K|now apply leaf_z]).
+      eapply world_grow; [exact X2|exact SZ|exact SZ|now intros ? ? ? ? K| | | | | |].
       - intros w x VD E. unfold now, upd in *. destruct (Z.eqb_spec w word) as [->|]; auto. rewrite W5 in E. subst x. discriminate.
       - now apply (Aset_closed _ WZ).
       - now apply (Aset_closed _ WZ).
       - now apply Aset_apart.
       - rewrite (f_engine _ _ (w_frame _ _ _ _ _ _ X2)), ENG. apply Aset_safe; auto; rewrite (l_cfg LL), (h_cfg KH); unfold engine_of; cbn [fst snd]; lia.
-      - intros y SY (l2 & y2 & x & K & M). apply (w_secret _ _ _ _ _ _ X2 y SY). exists l2, y2, x. split; auto. split; auto. now apply (linked_host LL). }
+      - intros y SY (l2 & y2 & x & K & M). apply (w_secret _ _ _ _ _ _ X2 y SY). exists l2, y2, x. split; auto. left. split; auto. now apply (linked_host LL). }
     assert (RZ : ram h0 = ram_of z) by (rewrite RK; unfold ram_of; now rewrite (l_cfg LL)).
     unfold s2_write. w_bind. eapply (wp_page_write h0 z RZ); eauto.
     + apply (kept_untouched _ WZ); [now rewrite (l_ram LL)|]. rewrite z_own. replace (t =? p) with false by lia. now rewrite OTK.

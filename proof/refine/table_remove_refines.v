@@ -119,6 +119,7 @@ Proof.
     + apply orphan_tables; auto.
     + auto.
     + eapply orphan_unnamed with (a := a); eauto.
+  - intros y q _. eapply orphan_keeps; eauto.
   - intros m2 h2 E2 X2. cbn beta. w_bind. eapply (give_back_wp b vm t); eauto.
     + destruct B as [? ? ? ? [? ? [? ?] [? ?] ?] ? ?]. now apply globals_same with a.
     + apply (kept_untouched _ Wb); auto. now rewrite OTb.

@@ -50,99 +50,101 @@ Definition did (c : Z) (a b : state) : Prop := steps c a b \/ exists a1 b1, regi
    runs what changes by the named steps and calls alone; what registers and saved contexts hold is left open. A CPU that is
    turned off runs no vCPU. *)
 Definition trap_safe (P : program gvar) : Prop := forall a s kind, let c := me (hw s) in
-  R a s -> manifest_ok (glob s) -> x_ok c (glob s) ->
-  exists r b s', run_of P "trap" [c; kind] s = Some ([r], s') /\ did c a b /\ R b s' /\ manifest_ok (glob s') /\
+  R a s -> unclaimed (hw s) -> manifest_ok (glob s) -> x_ok c (glob s) ->
+  exists r b s', run_of P "trap" [c; kind] s = Some ([r], s') /\ did c a b /\ R b s' /\ manifest_ok (glob s') /\ unclaimed (hw s') /\
     (r = TRAP_CPU_OFF -> cpu_vm (cpu_at b c) = CPU_HOST).
 Definition quick_safe (P : program gvar) : Prop := forall a s kind, let c := me (hw s) in
-  R a s -> manifest_ok (glob s) ->
-  exists r b s', run_of P "quick" [c; kind] s = Some ([r], s') /\ registers_only c a b /\ R b s' /\ manifest_ok (glob s').
+  R a s -> unclaimed (hw s) -> manifest_ok (glob s) ->
+  exists r b s', run_of P "quick" [c; kind] s = Some ([r], s') /\ registers_only c a b /\ R b s' /\ manifest_ok (glob s') /\ unclaimed (hw s').
 
 (** The proof. *)
 
 (* What the dispatch needs of a call's theorem. *)
-Definition kept (s s' : MACH) : Prop := field config_word (glob s') = field config_word (glob s) /\ field cpus_vm (glob s') = field cpus_vm (glob s) /\ me (hw s') = me (hw s).
+Definition kept (s s' : MACH) : Prop := field config_word (glob s') = field config_word (glob s) /\ field cpus_vm (glob s') = field cpus_vm (glob s) /\ me (hw s') = me (hw s) /\
+  claims (hw s') = claims (hw s).
 Definition call_ok {X} (code : M MACH X) (s : MACH) : Prop := forall a, R a s -> wp code (fun _ s' => exists b, called a b /\ R b s' /\ kept s s') s.
 
 Lemma plug : forall X (code : M MACH X) c a s (Q : X -> MACH -> Prop), mid c (vttbr_of a) a s -> call_ok code s ->
   (forall r s' b, did c a b -> mid c (vttbr_of b) b s' -> Q r s') -> wp code Q s.
 Proof.
   intros X code c a s Q MI CO H. destruct (R_of_mid _ _ _ MI) as [HR RO]. eapply wp_weaken; [exact (CO _ HR)|].
-  cbn beta. intros r s' (b & CB & HB & KC & KV & KM). apply (H r s' b).
+  cbn beta. intros r s' (b & CB & HB & KC & KV & KM & KL). apply (H r s' b).
   - right. eexists. exists b. split; [exact RO|]. split; [exact CB|]. split; [|apply no_step]. intros d D.
     rewrite <- (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HB) d D)), <- (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HR) d D)). unfold at1. now rewrite KV.
   - assert (MO : manifest_ok (glob s')) by (pose proof (mi_man _ _ _ _ MI) as []; constructor; unfold at1 in *; rewrite KC; auto).
-    pose proof (mid_of_R _ _ HB MO) as MB. rewrite KM, (mi_me _ _ _ _ MI) in MB. exact MB.
+    assert (UC : unclaimed (hw s')) by (intros v x p; rewrite KL; apply (mi_claims _ _ _ _ MI)).
+    pose proof (mid_of_R _ _ HB MO UC) as MB. rewrite KM, (mi_me _ _ _ _ MI) in MB. exact MB.
 Qed.
 
 Section Calls.
 Variable s : MACH.
 Notation u x := (0 <= x < 2 ^ 64).
-Lemma page_remove_ok : forall vm ipa n, u vm -> u ipa -> u n -> call_ok (nie.generated.call.page_remove.call_page_remove vm ipa n) s.
+Lemma page_remove_ok : forall vm ipa n, unclaimed (hw s) -> u vm -> u ipa -> u n -> call_ok (nie.generated.call.page_remove.call_page_remove vm ipa n) s.
 Proof.
-  intros vm ipa n H1 H2 H3 a HR. eapply wp_weaken; [exact (page_remove_refines.page_remove_refines a s vm ipa n HR H1 H2 H3)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_remove|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
+  intros vm ipa n U H1 H2 H3 a HR. eapply wp_weaken; [exact (page_remove_refines.page_remove_refines a s vm ipa n HR (unclaimed_spared _ _ _ _ U) H1 H2 H3)|].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_remove|]. split; [exact HB|]. split; [now apply O|split; [now apply O|split; apply F]].
 Qed.
 Lemma table_remove_ok : forall vm ipa l, u vm -> u ipa -> u l -> call_ok (nie.generated.call.table_remove.call_table_remove vm ipa l) s.
 Proof.
   intros vm ipa n H1 H2 H3 a HR. eapply wp_weaken; [exact (table_remove_refines.table_remove_refines a s vm ipa n HR H1 H2 H3)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_remove|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_remove|]. split; [exact HB|]. split; [now apply O|split; [now apply O|split; apply F]].
 Qed.
 Lemma page_add_zero_ok : forall vm ipa pa n l, u vm -> u ipa -> u pa -> u n -> u l -> call_ok (nie.generated.call.page_add_zero.call_page_add_zero vm ipa pa n l) s.
 Proof.
   intros vm ipa pa n l H1 H2 H3 H4 H5 a HR. eapply wp_weaken; [exact (page_add_zero_refines.page_add_zero_refines a s vm ipa pa n l HR H1 H2 H3 H4 H5)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_add_zero|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_add_zero|]. split; [exact HB|]. split; [now apply O|split; [now apply O|split; apply F]].
 Qed.
 Lemma page_shared_add_ok : forall vm ipa pa n, u vm -> u ipa -> u pa -> u n -> call_ok (nie.generated.call.page_shared_add.call_page_shared_add vm ipa pa n) s.
 Proof.
   intros vm ipa pa n H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (page_shared_add_refines.page_shared_add_refines a s vm ipa pa n HR H1 H2 H3 H4)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_shared_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_shared_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|split; apply F]].
 Qed.
 Lemma vm_stop_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_stop.call_vm_stop vm) s.
 Proof.
   intros vm H1 a HR. eapply wp_weaken; [exact (vm_stop_refines.vm_stop_refines a s vm HR H1)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_stop|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_stop|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|split; [now apply (life_refines.ol_field _ _ _ O)|split; now rewrite F]].
 Qed.
 Lemma vm_activate_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_activate.call_vm_activate vm) s.
 Proof.
   intros vm H1 a HR. eapply wp_weaken; [exact (vm_activate_refines.vm_activate_refines a s vm HR H1)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_activate|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|split; [now apply (life_refines.ol_field _ _ _ O)|now rewrite F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_activate|]. split; [exact HB|]. split; [now apply (life_refines.ol_field _ _ _ O)|split; [now apply (life_refines.ol_field _ _ _ O)|split; now rewrite F]].
 Qed.
 Lemma table_add_ok : forall vm ipa l pa, u vm -> u ipa -> u l -> u pa -> call_ok (nie.generated.call.table_add.call_table_add vm ipa l pa) s.
 Proof.
   intros vm ipa l pa H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (table_add_refines.table_add_refines a s vm ipa l pa HR H1 H2 H3 H4)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_table_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|split; apply F]].
 Qed.
 Lemma page_add_ok : forall vm ipa pa n, u vm -> u ipa -> u pa -> u n -> call_ok (nie.generated.call.page_add.call_page_add vm ipa pa n) s.
 Proof.
   intros vm ipa pa n H1 H2 H3 H4 a HR. eapply wp_weaken; [exact (page_add_refines.page_add_refines a s vm ipa pa n HR H1 H2 H3 H4)|].
-  cbn beta. intros r s' (content & _ & HB & O & F). eexists. split; [apply By_page_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|apply F]].
+  cbn beta. intros r s' (content & _ & HB & O & F). eexists. split; [apply By_page_add|]. split; [exact HB|]. split; [now apply O|split; [now apply O|split; apply F]].
 Qed.
 Lemma vcpu_destroy_ok : forall vm i, u vm -> u i -> call_ok (nie.generated.call.vcpu_destroy.call_vcpu_destroy vm i) s.
 Proof.
   intros vm i H1 H2 a HR. eapply wp_weaken; [exact (vcpu_destroy_refines.vcpu_destroy_refines a s vm i HR H1 H2)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_destroy|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|apply F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_destroy|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|split; apply F]].
 Qed.
 Lemma vcpu_create_ok : forall vm i ctx run entry x, u vm -> u i -> u ctx -> u run -> u entry -> call_ok (nie.generated.call.vcpu_create.call_vcpu_create vm i ctx run entry x) s.
 Proof.
   intros vm i ctx run entry x H1 H2 H3 H4 H5 a HR. eapply wp_weaken; [exact (vcpu_create_refines.vcpu_create_refines a s vm i ctx run entry x HR H1 H2 H3 H4 H5)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_create|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|apply F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vcpu_create|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|split; apply F]].
 Qed.
 Lemma vm_destroy_ok : forall vm, u vm -> call_ok (nie.generated.call.vm_destroy.call_vm_destroy vm) s.
 Proof.
   intros vm H1 a HR. eapply wp_weaken; [exact (vm_destroy_refines.vm_destroy_refines a s vm HR H1)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_destroy|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|apply F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_destroy|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|split; apply F]].
 Qed.
 Lemma vm_create_ok : forall vm root base pages n, u vm -> u root -> u base -> u pages -> u n -> call_ok (nie.generated.call.vm_create.call_vm_create vm root base pages n) s.
 Proof.
   intros vm root base pages n H1 H2 H3 H4 H5 a HR. eapply wp_weaken; [exact (vm_create_refines.vm_create_refines a s vm root base pages n HR H1 H2 H3 H4 H5)|].
-  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_create|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|apply F]].
+  cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_vm_create|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|split; apply F]].
 Qed.
 (* It reads and writes the caller's registers itself. *)
 Lemma vm_info_ok : forall c, 0 <= c < NIE_MAX_CPUS -> x_ok c (glob s) -> call_ok (nie.generated.call.vm_info.call_vm_info c) s.
 Proof.
   intros c C XO a HR. pose proof (h_x _ _ _ (g_cpus _ _ (R_globals _ _ HR) c C) 1 ltac:(lia)) as E.
   eapply wp_weaken; [apply (vm_info_refines.vm_info_refines a s c HR C); unfold nie.spec.Registers.x_of; rewrite <- E; apply XO; lia|].
-  cbn beta. intros r s' (HB & O & F). eexists. split; [apply By_vm_info|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|now rewrite F]].
+  cbn beta. intros r s' (HB & O & F). eexists. split; [apply By_vm_info|]. split; [exact HB|]. split; [apply O; easy|split; [apply O; easy|split; now rewrite F]].
 Qed.
 End Calls.
 
@@ -178,7 +180,7 @@ Proof.
       intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto.
     - x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply table_remove_ok; apply XO; lia|].
       intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto.
-    - x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply page_remove_ok; apply XO; lia|].
+    - x_load. x_load. x_load. apply wp_bind. eapply plug; [exact MI|apply page_remove_ok; [exact (mi_claims _ _ _ _ MI)|..]; apply XO; lia|].
       intros [[r1 r2] r3] s' b D M. apply wp_ret. eapply PUT; eauto. }
   apply wp_bind. unfold call_simple. apply wp_bind. unfold index. replace ((0 <=? c) && (c <? 8))%bool with true by lia. apply wp_ret.
   destruct (f =? NIE_VM_CREATE).
@@ -222,13 +224,13 @@ Proof.
   rewrite (steps_others _ _ _ S d D N), (Z d D). destruct X. now apply ro_runs.
 Qed.
 
-Theorem trap_steps_wp : forall a s kind, let c := me (hw s) in R a s -> manifest_ok (glob s) -> x_ok c (glob s) ->
-  wp (trap c kind) (fun r s' => exists b, did c a b /\ R b s' /\ manifest_ok (glob s') /\ (r = TRAP_CPU_OFF -> cpu_vm (cpu_at b c) = CPU_HOST)) s.
+Theorem trap_steps_wp : forall a s kind, let c := me (hw s) in R a s -> unclaimed (hw s) -> manifest_ok (glob s) -> x_ok c (glob s) ->
+  wp (trap c kind) (fun r s' => exists b, did c a b /\ R b s' /\ manifest_ok (glob s') /\ unclaimed (hw s') /\ (r = TRAP_CPU_OFF -> cpu_vm (cpu_at b c) = CPU_HOST)) s.
 Proof.
-  intros a [gl h] kind c HR MO XO. pose proof (mid_of_R _ _ HR MO) as MI. fold c in MI. cbn [glob hw] in *.
+  intros a [gl h] kind c HR UC MO XO. pose proof (mid_of_R _ _ HR MO UC) as MI. fold c in MI. cbn [glob hw] in *.
   eapply trap_wp with (Rel := did c a); [exact MI|exact XO|now left| |].
   - intros r s' (b & [S OFF] & M). destruct (R_of_mid _ _ _ M) as [HR' RO]. exists (snapshot b (glob s') (hw s')).
-    split; [eapply did_registers; eauto|]. split; [exact HR'|]. split; [apply M|]. intro X. destruct (ro_runs _ _ _ RO c (mi_c _ _ _ _ M)) as [-> _]. auto.
+    split; [eapply did_registers; eauto|]. split; [exact HR'|]. split; [apply M|]. split; [apply M|]. intro X. destruct (ro_runs _ _ _ RO c (mi_c _ _ _ _ M)) as [-> _]. auto.
   - intros HO h' M. eapply host_call_wp; [exact M|exact HO|exact XO|]. auto.
 Qed.
 
@@ -243,10 +245,10 @@ Proof.
   unfold quick. quiet.
 Qed.
 
-Theorem quick_wp : forall a s kind, let c := me (hw s) in R a s -> manifest_ok (glob s) ->
-  wp (quick c kind) (fun _ s' => exists b, registers_only c a b /\ R b s' /\ manifest_ok (glob s')) s.
+Theorem quick_wp : forall a s kind, let c := me (hw s) in R a s -> unclaimed (hw s) -> manifest_ok (glob s) ->
+  wp (quick c kind) (fun _ s' => exists b, registers_only c a b /\ R b s' /\ manifest_ok (glob s') /\ unclaimed (hw s')) s.
 Proof.
-  intros a s kind c HR MO. pose proof (mid_of_R _ _ HR MO) as MI. fold c in MI.
+  intros a s kind c HR UC MO. pose proof (mid_of_R _ _ HR MO UC) as MI. fold c in MI.
   eapply run_any; [exact MI|intros; apply q_quick; exact (mi_c _ _ _ _ MI)|]. intros r s' M. destruct (R_of_mid _ _ _ M) as [HR' RO].
-  exists (snapshot a (glob s') (hw s')). split; [exact RO|]. split; [exact HR'|apply M].
+  exists (snapshot a (glob s') (hw s')). split; [exact RO|]. split; [exact HR'|]. split; apply M.
 Qed.

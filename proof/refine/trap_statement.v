@@ -32,9 +32,9 @@ Definition measures_held (P : program gvar) (a : state) (kind : Z) (s : MACH) (c
    and tables are, and that no obligation was violated and every state on the way was safe. [keeps_else]: the manifest and other
    CPUs' vectors.
    LESS than everything: what goes to firmware and devices has no place in the model. Premises: the manifest that boot accepted
-   describes the machine ([described], see [boot_describes]); registers have 64 bits ([x_ok]). *)
+   describes the machine ([described], see [boot_describes]); registers have 64 bits ([x_ok]); what is taken is not claimed. *)
 Definition trap_correct (P : program gvar) : Prop := forall w a s kind, let c := me (hw s) in
-  R a s -> described w a (glob s) -> x_ok c (glob s) ->
+  R a s -> call_spares a c (hw s) -> described w a (glob s) -> x_ok c (glob s) ->
   exists content r s', let spec := nie.spec.trap.trap.trap c kind (inputs_from (hw s)) content a in
     run_of P "trap" [c; kind] s = Some ([r], s') /\ r = fst (fst spec) /\ R (snd spec) s' /\ keeps_else s s' /\
     (cpu_vm (cpu_at a c) <> CPU_HOST -> tells a (snd (fst spec)) s s') /\ measures_held P a kind s content.

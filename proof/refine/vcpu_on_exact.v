@@ -54,7 +54,7 @@ Lemma flush_world : forall a A m gl h h1 v (Q : POST unit), wf a -> (forall w l 
   (forall h2, world h A A m (now m) h2 -> Q tt (Mach gl h2)) -> wp (s2_flush v) Q (Mach gl h1).
 Proof.
   intros a A m gl h h1 v Q W EA T X H. unfold s2_flush. w_bind. eapply wp_dsb_same; [exact X|]. intros h2 X2. cbn beta.
-  w_bind. eapply (wp_tlbi h A A); [exact X2|intros ? ? ? ? K; exact K|auto|auto|exact (w_closed _ _ _ _ _ _ X2)|]. intros h3 X3. cbn beta.
+  w_bind. eapply (wp_tlbi h A A); [exact X2|intros ? ? ? ? K; exact K|auto|auto|exact (w_closed _ _ _ _ _ _ X2)|auto|]. intros h3 X3. cbn beta.
   w_bind. eapply wp_dsb_same; [exact X3|]. intros h4 X4. cbn beta. w_bind. eapply wp_isb; [exact X4|]. intros h5 X5. cbn beta. apply wp_ret. auto.
 Qed.
 Lemma at_flush : forall a s v (Q : POST unit), at_ a s -> (forall s', at_ a s' -> Q tt s') -> wp (s2_flush v ;;; ic_invalidate) Q s.

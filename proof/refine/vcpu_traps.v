@@ -91,8 +91,8 @@ Qed.
 
 Lemma mid_world : forall vt gl h h' m, mid c vt a (Mach gl h) -> world h (Aset a) (Aset a) m (now m) h' -> tables_hold a m -> mid c vt a (Mach gl h').
 Proof.
-  intros vt gl h h' m [SO AR OC _ RM EN ME CC VT MO] W T. cbn [glob hw] in *. destruct (settled_of_world _ _ _ _ _ W) as [W' []].
-  constructor; cbn [glob hw]; auto; try congruence. exists m. auto.
+  intros vt gl h h' m [SO AR OC _ RM EN ME CC VT MO CL] W T. cbn [glob hw] in *. destruct (settled_of_world _ _ _ _ _ W) as [W' []].
+  constructor; cbn [glob hw]; auto; try congruence; [exists m; auto|]. intros u y p. rewrite s_claims. apply CL.
 Qed.
 Lemma table_private' : forall vt s p w l k, mid c vt a s -> State.in_ram a p = true -> own a p = Table w l k -> ~ touch (Aset a) p.
 Proof. intros vt s p w l k MI R O. apply untouched; auto; [apply MI|]. now rewrite O. Qed.
@@ -164,7 +164,7 @@ Proof.
   destruct (slot_at a v 1 (x / 262144)) as [| |t1|t1|t1|t1] eqn:L1; try discriminate WE.
   destruct (slot_at a v 2 (x / 512)) as [| |t3|t3|t3|t3] eqn:L2; try discriminate WE.
   injection WE as <- ES <-. apply enc_spent in ES.
-  pose proof M1 as [SO AR OC (m & W & T) RM EN ME CC VT MO]. cbn [glob hw] in *.
+  pose proof M1 as [SO AR OC (m & W & T) RM EN ME CC VT MO CL]. cbn [glob hw] in *.
   destruct (wf_tab _ (so_wf _ SO) _ _ _ _ L2) as (_ & TR & TO). change (2 + 1) with 3 in TO.
   assert (MW : m (t3 * 512 + x mod 512) = enc Spent).
   { rewrite (t_vm _ _ T _ _ _ _ _ TR TO) by (unfold is_word; lia). replace (x / 512 * 512 + x mod 512) with x by lia. now rewrite ES. }
@@ -184,5 +184,6 @@ Proof.
       * rewrite s_ram. exact RM.
       * rewrite s_engine. exact EN.
       * intro d. rewrite s_vttbr. exact (VT d).
+      * intros u y p. rewrite s_claims. apply CL.
 Qed.
 End Vcpu.

@@ -136,9 +136,11 @@ Proof.
   assert (ENG' : engine h = engine_of b) by (unfold engine_of; now rewrite CB).
   destruct (root_here a vm W V FREE) as [RQ OQ].
   assert (TQ : tables_hold b m) by (apply b_tables; auto).
-  w_bind. eapply (s2_flush_wp h (Aset b) (Aset a)); [exact V|exact X1| | |exact roots_stay|now apply (Aset_closed _ b_wf)|].
+  w_bind. eapply (s2_flush_wp h (Aset b) (Aset a)); [exact V|exact X1| | |exact roots_stay|now apply (Aset_closed _ b_wf)| |].
   { intros v l k d E. now apply (gone_entry a vm W V FREE nobody b v l k d b_gone eq_refl). }
   { intros v l k d N E. now apply (gone_entry a vm W V FREE nobody b v l k d b_gone eq_refl). }
+  { intros y p _ K. exfalso. destruct (Aset_keeps a W _ _ _ K) as (i & Ei & _ & R & O' & _). replace i with vm in O' by lia.
+    assert (E : p = q) by (apply (last_page a vm W CNT V FREE ONE); [exact R|rewrite O'; cbn; apply Z.eqb_refl]). rewrite E, OQ in O'. discriminate O'. }
   intros m2 h2 E2 X2. cbn beta. w_bind. unfold give_back.
   w_bind. eapply (wp_zero h b RAM'); [exact X2|exact RB|exact b_untouched|]. intros m3 h3 E3 X3 S3. cbn beta.
   w_bind. eapply (wp_clean h b RAM') with (q := q); [exact X3|exact RB|exact b_untouched|exact S3|]. intros h4 X4 S4. cbn beta.

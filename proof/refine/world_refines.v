@@ -72,7 +72,7 @@ Lemma saved_wp : forall (code : M (mach globals Machine.hw) unit) (Q : unit -> m
   (forall w s', mid c vt (set_saved v i w a) s' -> only_quiet c (glob s) (glob s') -> Q tt s') ->
   wp (bind code (fun _ => dsb_ish)) Q s.
 Proof.
-  intros code Q K H. destruct MI as [SO AR0 OC0 (m & W & T) RM EN ME CC VT MN]. apply wp_bind.
+  intros code Q K H. destruct MI as [SO AR0 OC0 (m & W & T) RM EN ME CC VT MN CL]. apply wp_bind.
   eapply wp_weaken; [apply (K (loose m) (elsewhere m))|].
   - intros m' F. now apply loose_fine.
   - apply loose_free.
@@ -91,6 +91,7 @@ Proof.
     + rewrite s_ram. exact RM.
     + rewrite s_engine. exact EN.
     + eapply man_quiet; eauto.
+    + intros u y q. rewrite s_claims. apply CL.
 Qed.
 End Context.
 

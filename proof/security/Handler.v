@@ -176,7 +176,7 @@ Proof.
   intros A p i m k H h a h' E. unfold word_of, only in *. destruct (Machine.in_ram h p && is_word i) eqn:C; [|discriminate].
   apply andb_prop in C as [_ ->]. auto.
 Qed.
-Lemma after_alone : forall A p (f : Machine.hw -> A * Machine.hw), after (alone p f) (fun h => if held h p then None else Some (f (oblige (private p) h))).
+Lemma after_alone : forall A p (f : Machine.hw -> A * Machine.hw), after (alone p f) (fun h => if held h p then None else Some (f (oblige (free p) h))).
 Proof. intros A p f h a h' E. exact E. Qed.
 
 Lemma kept_only : forall A d d' p i (k : M Machine.hw A), kept d d' k -> kept d d' (only p i k).
@@ -218,7 +218,7 @@ Proof.
   intros d p i x T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3. injection E1 as <- <-. injection E2 as <- <-. injection E3 as <- <-.
   split; auto. split; auto. exists T, Cs. now apply inv_store, inv_oblige.
 Qed.
-Lemma kept_write : forall d p k x, kept d d (fun h => if held h p then None else Some (tt, store_word k x (oblige (private p) h))).
+Lemma kept_write : forall d p k x, kept d d (fun h => if held h p then None else Some (tt, store_word k x (oblige (free p) h))).
 Proof.
   intros d p k x T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3.
   destruct (held h1 p); [discriminate|]. destruct (held h2 p); [discriminate|]. destruct (held h3 p); [discriminate|].
@@ -234,7 +234,7 @@ Proof.
   unfold held. apply existsb_exists. exists e. rewrite E. split; [apply in_or_app; now right|]. destruct M as [M1 M2]. rewrite M1. lia.
 Qed.
 Lemma kept_read : forall p i, is_word i = true ->
-  kept false false (fun h => if held h p then None else Some (Map.get (mem h) (p * 512 + i), oblige (private p) h)).
+  kept false false (fun h => if held h p then None else Some (Map.get (mem h) (p * 512 + i), oblige (free p) h)).
 Proof.
   intros p i W T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3.
   destruct (held h1 p); [discriminate|]. destruct (held h2 p); [discriminate|]. destruct (held h3 p) eqn:H; [discriminate|].
@@ -243,7 +243,7 @@ Proof.
   split; [now apply (al_mem _ _ _ _ (i_alike _ _ _ _ _ _ _ _ _ _ I))|]. split; [now rewrite (sh_mem _ _ _ _ _ _ (i_shadow _ _ _ _ _ _ _ _ _ _ I))|].
   exists T, Cs. apply inv0_of. now apply inv_oblige.
 Qed.
-Lemma kept_read' : forall p i, kept false false (only p i (fun h => if held h p then None else Some (Map.get (mem h) (p * 512 + i), oblige (private p) h))).
+Lemma kept_read' : forall p i, kept false false (only p i (fun h => if held h p then None else Some (Map.get (mem h) (p * 512 + i), oblige (free p) h))).
 Proof.
   intros p i T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3. unfold only in *. destruct (is_word i) eqn:W; [|discriminate]. eapply kept_read; eauto.
 Qed.
@@ -271,22 +271,22 @@ Proof. induction n as [|n IH]; intros; cbn [zero_words]; auto. apply IH. now app
 
 (* A page of zeros is the same page in both. *)
 Lemma kept_zero_n : forall n d p, Z.of_nat n = 512 ->
-  kept d d (fun h => if held h p then None else Some (tt, scrub p (zero_words n (p * 512) (oblige (private p) h)))).
+  kept d d (fun h => if held h p then None else Some (tt, scrub p (zero_words n (p * 512) (oblige (free p) h)))).
 Proof.
   intros n d p N512 T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3.
   destruct (held h1 p); [discriminate|]. destruct (held h2 p); [discriminate|]. destruct (held h3 p); [discriminate|].
   injection E1 as <- <-. injection E2 as <- <-. injection E3 as <- <-. split; auto. split; auto.
   apply (inv_oblige _ _ _ _ _ _ (private p)) in I. apply strict_of in I. apply (strict_zero n (p * 512)) in I.
   destruct I as [[AL SH M CS SE OW DU] SS]. exists (fun q => T q /\ q <> p), Cs. constructor; auto.
-  - pose proof (al_mem _ _ _ _ AL) as AM. destruct AL. constructor; auto. intros q i W N. change (Map.get (mem (zero_words n (p * 512) (oblige (private p) h2))) (q * 512 + i) =
-      Map.get (mem (zero_words n (p * 512) (oblige (private p) h1))) (q * 512 + i)). destruct (Z.eq_dec q p) as [->|Q].
+  - pose proof (al_mem _ _ _ _ AL) as AM. destruct AL. constructor; auto. intros q i W N. change (Map.get (mem (zero_words n (p * 512) (oblige (free p) h2))) (q * 512 + i) =
+      Map.get (mem (zero_words n (p * 512) (oblige (free p) h1))) (q * 512 + i)). destruct (Z.eq_dec q p) as [->|Q].
     + rewrite !zero_mem, N512. unfold is_word in W. replace ((p * 512 <=? p * 512 + i) && (p * 512 + i <? p * 512 + 512)) with true by lia. reflexivity.
     + apply AM; auto.
   - destruct SH. constructor; auto.
   - intros q [P N]. left. split; auto.
   - intros q [P N]. auto.
 Qed.
-Lemma kept_zero : forall d p, kept d d (fun h => if held h p then None else Some (tt, scrub p (zero_words 512 (p * 512) (oblige (private p) h)))).
+Lemma kept_zero : forall d p, kept d d (fun h => if held h p then None else Some (tt, scrub p (zero_words 512 (p * 512) (oblige (free p) h)))).
 Proof. intros d p. exact (kept_zero_n 512 d p eq_refl). Qed.
 
 Lemma filter_phantom : forall (f : entry -> bool) X, Forall (phantom c0) X -> Forall (phantom c0) (filter f X).

@@ -81,13 +81,13 @@ Proof.
   pose proof S as [[AL SH _ _ _ _ _] _]. rewrite (sh_fp _ _ _ _ _ _ SH), (al_fp _ _ _ _ AL c0 j) by (auto; lia).
   replace (c0 * 128 + j + 1) with (c0 * 128 + (j + 1)) by lia. apply IH; auto; try lia. now apply strict_store.
 Qed.
-Lemma kept_save : forall n d p k, Z.of_nat n <= 128 -> kept d d (fun h => if held h p then None else Some (tt, save_words n k (me (oblige (private p) h) * 128) (oblige (private p) h))).
+Lemma kept_save : forall n d p k, Z.of_nat n <= 128 -> kept d d (fun h => if held h p then None else Some (tt, save_words n k (me (oblige (free p) h) * 128) (oblige (free p) h))).
 Proof.
   intros n d p k N T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3.
   destruct (held h1 p); [discriminate|]. destruct (held h2 p); [discriminate|]. destruct (held h3 p); [discriminate|].
   injection E1 as <- <-. injection E2 as <- <-. injection E3 as <- <-. split; auto. split; auto.
   assert (M1 : me h1 * 128 = c0 * 128 + 0) by (rewrite (i_me _ _ _ _ _ _ _ _ _ _ I); lia).
-  change (me (oblige (private p) h1)) with (me h1). change (me (oblige (private p) h2)) with (me h2). change (me (oblige (private p) h3)) with (me h3).
+  change (me (oblige (free p) h1)) with (me h1). change (me (oblige (free p) h2)) with (me h2). change (me (oblige (free p) h3)) with (me h3).
   rewrite (al_me _ _ _ _ (i_alike _ _ _ _ _ _ _ _ _ _ I)), (sh_me _ _ _ _ _ _ (i_shadow _ _ _ _ _ _ _ _ _ _ I)), M1.
   eapply strict_ends, strict_save; [lia|lia|eapply not_here, I|apply strict_of, inv_oblige, I].
 Qed.
@@ -100,12 +100,12 @@ Proof.
   replace (p * 512 + i + 1) with (p * 512 + (i + 1)) by lia. apply IH; auto; try lia. now apply strict_fp.
 Qed.
 Lemma kept_load : forall n p i, 0 <= i -> i + Z.of_nat n <= 512 ->
-  kept false false (fun h => if held h p then None else Some (tt, load_words n (p * 512 + i) (me (oblige (private p) h) * 128) (oblige (private p) h))).
+  kept false false (fun h => if held h p then None else Some (tt, load_words n (p * 512 + i) (me (oblige (free p) h) * 128) (oblige (free p) h))).
 Proof.
   intros n p i I0 I1 T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3.
   destruct (held h1 p); [discriminate|]. destruct (held h2 p); [discriminate|]. destruct (held h3 p) eqn:H; [discriminate|].
   injection E1 as <- <-. injection E2 as <- <-. injection E3 as <- <-. split; auto. split; auto.
-  change (me (oblige (private p) h1)) with (me h1). change (me (oblige (private p) h2)) with (me h2). change (me (oblige (private p) h3)) with (me h3).
+  change (me (oblige (free p) h1)) with (me h1). change (me (oblige (free p) h2)) with (me h2). change (me (oblige (free p) h3)) with (me h3).
   rewrite (al_me _ _ _ _ (i_alike _ _ _ _ _ _ _ _ _ _ I)), (sh_me _ _ _ _ _ _ (i_shadow _ _ _ _ _ _ _ _ _ _ I)).
   eapply strict_ends, strict_load; [eapply not_held; eauto|exact I0|exact I1|apply strict_of, inv_oblige, I].
 Qed.

@@ -120,10 +120,11 @@ Proof. intros h q v l k d H. apply (avail_ok _ (ok h)) in H. destruct h. exact H
 
 Lemma safe_ok : forall h q, safe h -> safe (h <| ok := q |>).
 Proof.
-  intros h q (A & B & C). split; [|split].
+  intros h q (A & B & C & D). split; [|split; [|split]].
   - intros v l k d v' l' k' d' p H H'. apply avail_ok' in H, H'. eauto.
   - intros v p (l & k & d & H & M). apply avail_ok' in H. apply (B v). exists l, k, d. auto.
   - intros p S (l & k & d & H & M). apply avail_ok' in H. apply (C p S). exists l, k, d. auto.
+  - intros v x p K v' l k d x' p' H. apply avail_ok' in H. exact (D v x p K v' l k d x' p' H).
 Qed.
 
 Definition all_safe (g : log) : Prop := Forall (fun m => safe (fst m)) g.

@@ -136,7 +136,7 @@ Lemma tr_fp_save : forall i, tr (Prims.fp_save p i) [Hidden] any.
 Proof.
   intro i. apply (tr_hidden _ (Machine.fp_save p i)). intros h a h' E _. unfold Machine.fp_save, word_of, alone in E.
   destruct (Machine.in_ram h p && is_word (i + 65)) eqn:W1; [|discriminate]. destruct (Machine.in_ram h p && is_word i) eqn:W2; [|discriminate]. destruct (held _ _); [discriminate|].
-  apply andb_prop in W1 as [_ W1]. apply andb_prop in W2 as [_ W2]. cbv beta in E. set (h1 := oblige (private p) (others h)) in E.
+  apply andb_prop in W1 as [_ W1]. apply andb_prop in W2 as [_ W2]. cbv beta in E. set (h1 := oblige (free p) (others h)) in E.
   pose proof (saved_words 66 (p * 512 + i) (me h1 * 128) h1) as K. generalize dependent (save_words 66 (p * 512 + i) (me h1 * 128) h1). intros z E (E1 & E2 & E3 & E4 & E5).
   injection E as _ <-. constructor; rewrite ?E1, ?E2, ?E3, ?E4; auto.
   intros q j J N. rewrite E5; [reflexivity|]. unfold is_word in *. change (Z.of_nat 66) with 66. lia.
