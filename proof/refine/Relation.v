@@ -5,6 +5,7 @@ From Coq Require Import ZArith List Bool Lia.
 From nie.model Require Import Machine.
 From nie.spec Require Import State.
 From nie.spec Require Registers.
+From nie.spec.call Require page_remove.
 From nie.lib Require Import World.
 From nie.proof.invariant Require Import Meaning.
 From nie.proof.invariant Require Counting.
@@ -132,14 +133,18 @@ Record R (a : state) (s : mach globals Machine.hw) : Prop := {
 (* No VM claims a page; none of these IPA pages of VM [v]. What a PAGE_REMOVE takes nobody may claim. *)
 Definition unclaimed (h : Machine.hw) : Prop := forall v x p, ~ claims h v x p.
 Definition spared (h : Machine.hw) (v x n : Z) : Prop := forall y p, claims h (v + 1) y p -> ~ x <= y < x + n.
+Definition R0 (a : state) (s : mach globals Machine.hw) : Prop := R a s /\ unclaimed (hw s).
 Lemma unclaimed_spared : forall h v x n, unclaimed h -> spared h v x n.
 Proof. intros h v x n U y p C. now elim (U _ _ _ C). Qed.
 
 (* A PAGE_REMOVE that the host is about to make on CPU [c] takes nothing that is claimed. *)
 Definition call_spares (a : state) (c : Z) (h : Machine.hw) : Prop := let x := Registers.x_of a c in
-  cpu_vm (cpu_at a c) = CPU_HOST -> x 0 mod 2 ^ 32 = NIE_PAGE_REMOVE -> spared h (x 1) (State.page_of (x 2)) (x 3).
-Lemma unclaimed_spares : forall a c h, unclaimed h -> call_spares a c h.
-Proof. intros a c h U. cbv zeta delta [call_spares]. intros _ _. now apply unclaimed_spared. Qed.
+  cpu_vm (cpu_at a c) = CPU_HOST -> x 0 mod 2 ^ 32 = NIE_PAGE_REMOVE -> page_remove.page_remove_check a (x 1) (x 2) (x 3) = NIE_OK -> spared h (x 1) (State.page_of (x 2)) (x 3).
+(* The same of an exception: whether it is a call is in its syndrome. *)
+Definition trap_spares (a : state) (c kind : Z) (h : Machine.hw) : Prop :=
+  kind = TRAP_SYNC -> Registers.exception_class (Registers.reg_of a REG_ESR_EL2) = EC_HVC64 -> call_spares a c h.
+Lemma unclaimed_spares : forall a c kind h, unclaimed h -> trap_spares a c kind h.
+Proof. intros a c kind h U _ _. cbv zeta delta [call_spares]. intros _ _ _. now apply unclaimed_spared. Qed.
 
 Lemma registers_frame : forall a h0 h, registers_hold a h0 -> frame_of h0 h -> registers_hold a h.
 Proof.

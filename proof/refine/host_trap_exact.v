@@ -32,7 +32,6 @@ Variables (a : state) (s0 : MACH) (w : Z -> Z).
 Let c := me (hw s0).
 Hypothesis HO : cpu_vm (cpu_at a c) = CPU_HOST.
 Hypothesis XO : x_ok c (glob s0).
-Hypothesis CS : call_spares a c (hw s0).
 Hypothesis D : described w a (glob s0).
 Notation at_ := (stands c (own a) s0).
 Notation ins := (inputs_from (hw s0)).
@@ -43,10 +42,10 @@ Definition trap_ends (s : MACH) (kind r : Z) (s' : MACH) : Prop := exists conten
   r = fst (fst spec) /\ R (snd spec) s' /\ keeps_else s0 s' /\
   (Registers.exception_class (Registers.reg_of a REG_ESR_EL2) = EC_HVC64 -> kind = TRAP_SYNC -> measured_there a s content).
 
-Theorem host_trap_exact : forall s kind, at_ a s -> glob s = glob s0 ->
+Theorem host_trap_exact : forall s kind, at_ a s -> glob s = glob s0 -> trap_spares a c kind (hw s0) ->
   wp (host_trap c kind) (fun r s' => trap_ends (Mach (glob s) (others (hw s))) kind r s') s.
 Proof.
-  intros s kind A G. set (nothing := fun _ _ : Z => 0).
+  intros s kind A G CS. set (nothing := fun _ _ : Z => 0).
   assert (ES : wp (sysreg_read REG_ESR_EL2) (fun x s' => x = Registers.reg_of a REG_ESR_EL2 /\ at_ a s' /\ s' = Mach (glob s) (others (hw s))) s).
   { assert (K : wp (sysreg_read REG_ESR_EL2) (fun x s' => x = Registers.reg_of a REG_ESR_EL2 /\ at_ a s') s).
     { eapply at_read; [exact A|vm_compute; split; congruence|]. auto. }
@@ -65,7 +64,7 @@ Proof.
   { clear AFTER. apply wp_bind. destruct A1 as [HR1 M1 OW1 SI1 ON1].
     assert (HO1 : cpu_vm (cpu_at a (me (hw s1))) = CPU_HOST) by (now rewrite M1).
     assert (XO1 : x_ok (me (hw s1)) (glob s1)) by (now rewrite M1, G1).
-    assert (CS1 : call_spares a (me (hw s1)) (hw s1)) by (rewrite M1; intros H1 H2 y p CL; apply (CS H1 H2 y p); now rewrite <- (silent_claims _ _ _ SI1)).
+    assert (CS1 : call_spares a (me (hw s1)) (hw s1)) by (rewrite M1; intros H1 H2 H3 y p CL; apply (CS EK EH H1 H2 H3 y p); now rewrite <- (silent_claims _ _ _ SI1)).
     pose proof (host_call_refines a s1 HR1 CS1 HO1 XO1) as HC. rewrite M1 in HC. eapply wp_weaken; [exact HC|]. cbn beta.
     intros [] s' (content & [R' [K' S']] & MT). apply wp_ret. exists content. cbn zeta. unfold spec_host_trap. fold esr ec. rewrite EK, EH, !Z.eqb_refl. cbn [negb fst snd].
     assert (EI : inputs_from (hw s1) = ins).

@@ -14,7 +14,7 @@ From nie.proof.refine Require Import Relation statements page_kept_log page_show
 Import ListNotations.
 Open Scope Z_scope.
 
-(* LESS than zeroes_data (security/data_kept_statement.v): of the call, not of the handler around it. *)
+(* LESS than zeroes_words (security/kept_words.v): of the call, not of the handler around it. *)
 Definition page_add_zero_keeps (P : program gvar) : Prop := forall a gl h vm ipa pa count level,
   R a (Mach gl h) -> u64 vm -> u64 ipa -> u64 pa -> u64 count -> u64 level ->
   fst (page_add_zero.page_add_zero vm ipa pa count level a) = NIE_OK ->
@@ -30,7 +30,7 @@ Proof.
   assert (K : spec_zero_check a vm ipa pa count level = NIE_OK).
   { unfold nie.spec.call.page_add_zero.page_add_zero in E. cbv zeta in E.
     destruct (Z.eqb_spec (spec_zero_check a vm ipa pa count level) NIE_OK) as [F|F]; [exact F|now destruct F]. }
-  destruct (zero_shown a gl h vm ipa pa count level HR HV HI HP HC HL K) as (gl' & h' & before & after & U & R' & S).
+  destruct (zero_shown a gl h vm ipa pa count level HR HV HI HP HC HL K []) as (gl' & h' & before & after & U & R' & S & _).
   exists gl', h', (before ++ after)%list. split.
   - exact (Program.core_means "call_page_add_zero"%string nie.generated.call.page_add_zero.call_page_add_zero_sem eq_refl
       [vm; ipa; pa; count; level] _ NIE_OK _ U).

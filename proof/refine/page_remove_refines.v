@@ -253,7 +253,7 @@ End Apply.
 
 (* For every state, every argument, whatever the others do ([during] and [inputs] of the machine). *)
 Theorem page_remove_refines : forall a s vm ipa count,
-  R a s -> spared (hw s) vm (State.page_of ipa) count -> 0 <= vm < 2 ^ 64 -> 0 <= ipa < 2 ^ 64 -> 0 <= count < 2 ^ 64 ->
+  R a s -> (spec_check a vm ipa count = NIE_OK -> spared (hw s) vm (State.page_of ipa) count) -> 0 <= vm < 2 ^ 64 -> 0 <= ipa < 2 ^ 64 -> 0 <= count < 2 ^ 64 ->
   wp (call_page_remove vm ipa count) (fun r s' =>
     r = fst (spec_page_remove vm ipa count a) /\
     R (snd (spec_page_remove vm ipa count a)) s' /\
@@ -266,7 +266,7 @@ Proof.
       pose proof (w_frame _ _ _ _ _ _ X1) as F.
       constructor; cbn [glob hw]; auto; [|rewrite (f_ram _ _ F); auto|rewrite (f_engine _ _ F); auto|eapply registers_frame; eauto].
       exists m. split; auto. destruct X1. constructor; auto. now constructor. }
-  apply Z.eqb_eq in E. unfold nie.spec.call.page_remove.page_remove_check in E.
+  apply Z.eqb_eq in E. specialize (SPARED E). unfold nie.spec.call.page_remove.page_remove_check in E.
   destruct (vm_exists vm) eqn:E1; [|discriminate].
   destruct (vm_is a vm NIE_VM_ACTIVE NIE_VM_STOPPED) eqn:E2; [|discriminate].
   destruct (State.aligned ipa) eqn:E3; [|discriminate].

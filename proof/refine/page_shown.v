@@ -18,7 +18,7 @@ Proof.
   assert (K : spec_zero_check a vm ipa pa count level = NIE_OK).
   { unfold nie.spec.call.page_add_zero.page_add_zero in E. cbv zeta in E.
     destruct (Z.eqb_spec (spec_zero_check a vm ipa pa count level) NIE_OK) as [F|F]; [exact F|now destruct F]. }
-  destruct (zero_shown a gl h vm ipa pa count level HR HV HI HP HC HL K) as (gl' & h' & before & after & U & R' & S).
+  destruct (zero_shown a gl h vm ipa pa count level HR HV HI HP HC HL K []) as (gl' & h' & before & after & U & R' & S & _).
   exists gl', h', before, after. split.
   - exact (Program.core_means "call_page_add_zero"%string nie.generated.call.page_add_zero.call_page_add_zero_sem eq_refl
       [vm; ipa; pa; count; level] _ NIE_OK _ U).

@@ -168,13 +168,14 @@ Proof.
     change (LEVEL_BLOCK - 1) with 1 in EE. change LEVEL_BLOCK with 2 in EE. destruct (slot_at a vm 1 (x / 512 / 512)) as [| |t|t|t|t] eqn:T; try discriminate.
     apply ad_block with (t := t); auto; try lia. apply (all_empty_ok _ _ _ _ _ EE). lia.
 Qed.
-(* The whole of it, watched. *)
-Theorem zero_shown : exists g' h' before after,
-  @call_page_add_zero _ watching vm ipa pa count level (Mach gl (h, [])) = Some (NIE_OK, Mach g' (h', before ++ after)) /\
+(* The whole of it, watched; [l0]: what has been noted so far. *)
+Theorem zero_shown : forall l0, exists g' h' before after,
+  @call_page_add_zero _ watching vm ipa pa count level (Mach gl (h, l0)) = Some (NIE_OK, Mach g' (h', l0 ++ before ++ after)) /\
   R (snd (spec_page_add_zero vm ipa pa count level a)) (Mach g' h') /\
-  forall q, given p count q -> shows a vm q (fun _ => 0) before (after ++ [(h', None)]) /\ kept_from (vm + 1) q (fun _ => 0) (before ++ after) h'.
+  (forall q, given p count q -> shows a vm q (fun _ => 0) before (after ++ [(h', None)]) /\ kept_from (vm + 1) q (fun _ => 0) (before ++ after) h') /\
+  Forall (fun n => bounded (either a k) (vttbr h) (fst n)) before /\ Forall (fun n => bounded (Aset (snd (spec_page_add_zero vm ipa pa count level a))) (vttbr h) (fst n)) after.
 Proof.
-  pose proof zero_adds as AD. destruct zero_checked as (ST & V & PL). destruct zero_there as (h0 & gl1 & h1 & gl2 & h2 & E0 & E1 & E2 & G2 & m & X2 & T2 & Z2).
+  intro l0. pose proof zero_adds as AD. destruct zero_checked as (ST & V & PL). destruct zero_there as (h0 & gl1 & h1 & gl2 & h2 & E0 & E1 & E2 & G2 & m & X2 & T2 & Z2).
   assert (HS : spec_page_add_zero vm ipa pa count level a = (NIE_OK, snd (spec_page_add_zero vm ipa pa count level a))).
   { unfold nie.spec.call.page_add_zero.page_add_zero. cbn zeta. rewrite E. reflexivity. }
   destruct (run_of_wp _ _ _ _ _ (page_add_zero_refines a (Mach gl h) vm ipa pa count level HR HV HI HP HC HL)) as (r & s' & U & Er & R' & _).
@@ -195,7 +196,7 @@ Proof.
   rewrite (bind_known _ _ _ _ _ _ _ _ E1), (bind_known _ _ _ _ _ _ _ _ E2) in U.
   (* The watched one, up to there. *)
   unfold call_page_add_zero.
-  destruct (goes none (either a k) (vttbr h) _ (Mach gl (h, [])) _ _ _ _ (q_zero_check none (either a k) (vttbr h) vm ipa pa count level _) E0) as (w0 & A0 & D0 & L0).
+  destruct (goes none (either a k) (vttbr h) _ (Mach gl (h, l0)) _ _ _ _ (q_zero_check none (either a k) (vttbr h) vm ipa pa count level _) E0) as (w0 & A0 & D0 & L0).
   rewrite (bind_known _ _ _ _ _ _ _ _ A0). change (negb (NIE_OK =? NIE_OK)) with false. cbv iota.
   rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl). rewrite (wrap32 vm) by lia.
   assert (K0 : forall y w, drop w = Mach gl h0 -> @page_of _ y (drop w) = Some (y / 4096, Mach gl h0)) by (intros y w ->; apply page_of_run).
@@ -206,20 +207,21 @@ Proof.
   destruct w2 as [gw [hw2 gs]]. injection D2 as -> ->.
   destruct (goes none (either a k) (vttbr h) _ _ _ _ _ _ (either_donates a k h p count B0 m T2 gl h0 gs vm x G V ltac:(lia)) E1) as (w3 & A3 & D3 & L3). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
   rewrite <- D3 in E2.
-  destruct (goes none (either a k) (vttbr h) _ w3 _ _ _ _ (q_scrub (either a k) (vttbr h) p count _) E2) as ([gl4 [h4 before]] & A4 & D4 & L4). rewrite (bind_known _ _ _ _ _ _ _ _ A4).
+  destruct (goes none (either a k) (vttbr h) _ w3 _ _ _ _ (q_scrub (either a k) (vttbr h) p count _) E2) as ([gl4 [h4 l4]] & A4 & D4 & L4). rewrite (bind_known _ _ _ _ _ _ _ _ A4).
   injection D4 as -> ->.
+  destruct (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ L0 L1) L2) L3) L4) as (before & EQ & FB & _).
+  cbn [C_store.hw fst snd] in EQ, FB. subst l4.
   assert (NB : forall n q, In n before -> given p count q -> ~ reached (fst n) (vm + 1) q).
-  { intros n q I Gq. destruct (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ L0 L1) L2) L3) L4) as (l0 & EQ & FB & _).
-    cbn [C_store.hw fst snd app] in EQ, FB. subst l0. destruct (FB (either_bounded a k h p count B0 m0 TA0 h X0)) as [_ FA]. rewrite Forall_forall in FA.
+  { intros n q I Gq. destruct (FB (either_bounded a k h p count B0 m0 TA0 h X0)) as [_ FA]. rewrite Forall_forall in FA.
     intro RE. exact (no_vm_reaches a k p count B0 _ _ vm q (FA n I) Gq RE (proj1 V)). }
   destruct (R_hw _ _ R') as (mf & XF & TF). pose proof (R_wf _ _ R') as WZ. cbv zeta in AD. set (z := snd (spec_page_add_zero vm ipa pa count level a)) in *.
   match goal with |- exists g' h' before after, ?m1 _ = _ /\ _ => match type of U with ?m2 _ = _ =>
-    assert (RUN : runs (given p count) (Aset z) (vttbr h) (Mach gl2 (h2, before)) m1 m2) end end.
+    assert (RUN : runs (given p count) (Aset z) (vttbr h) (Mach gl2 (h2, l0 ++ before)) m1 m2) end end.
   { apply run_bind; [apply q_ic|]. intros [] w5 E5.
     assert (Y5 : exists h5, drop w5 = Mach gl2 h5 /\ world h (Aset k) (Aset k) m (now m) h5).
     { assert (K : wp ic_invalidate (fun _ s => exists h5, s = Mach gl2 h5 /\ world h (Aset k) (Aset k) m (now m) h5) (Mach gl2 h2)).
       { eapply wp_ic; [exact X2|]. eauto. }
-      unfold wp in K. change (drop (Mach gl2 (h2, before))) with (Mach gl2 h2) in E5. rewrite E5 in K. exact K. }
+      unfold wp in K. change (drop (Mach gl2 (h2, l0 ++ before))) with (Mach gl2 h2) in E5. rewrite E5 in K. exact K. }
     destruct Y5 as (h5 & D5 & X5).
     assert (EL : forall l r t, 1 <= l <= 3 -> s2_walk vm x l (drop w5) = Some (r, t) -> r = walk_end a vm x l /\ let '(q, _, _, _) := r in ~ given p count q).
     { intros l r t L5 E6. rewrite D5 in E6. eapply (walks_to a h vm x p count W RAM (conj V ST) F4 C F7); eauto. }
@@ -236,12 +238,14 @@ Proof.
     - intros [] w6 _. apply run_bind; [apply q_load|]. intros st w7 _. apply run_bind; [|intros; apply q_ret].
       destruct (st =? NIE_VM_BUILDING); [|apply q_ret]. apply run_bind; [apply q_record|intros; apply q_ret]. }
   destruct (goes _ _ _ _ _ _ _ _ _ RUN U) as ([gl8 [h8 l8]] & A8 & D8 & after & L8 & S8). cbn [C_store.hw fst snd] in *.
-  destruct s' as [gl9 h9]. injection D8 as -> ->. subst l8. exists gl9, h9, before, after. split; [exact A8|]. split; [exact R'|].
-  destruct S8 as [B8 S8]. intros q Gq. destruct (taken_private a h p count W C F7 m h2 q X2 Gq) as [P2 M2].
+  destruct s' as [gl9 h9]. injection D8 as -> ->. subst l8. exists gl9, h9, before, after. split; [rewrite app_assoc; exact A8|]. split; [exact R'|].
+  destruct S8 as [B8 S8].
   assert (exists N l e, adds a z vm x p count N l e) as (N & l & e & AZ) by (destruct (level =? LEVEL_PAGE); eauto).
-  destruct (ad_own _ _ _ _ _ _ _ _ _ AZ q Gq) as (RQ & y & OQ).
   assert (B2 : bounded (Aset z) (vttbr h) h2).
   { eapply linked_bounded; [exact (ad_linked _ _ _ _ _ _ _ _ _ AZ)|exact (ad_was _ _ _ _ _ _ _ _ _ AZ)|exact (ad_is _ _ _ _ _ _ _ _ _ AZ)|exact X2]. }
+  split; [|split; [exact (proj2 (FB (either_bounded a k h p count B0 m0 TA0 h X0)))|exact (proj2 (B8 B2))]].
+  intros q Gq. destruct (taken_private a h p count W C F7 m h2 q X2 Gq) as [P2 M2].
+  destruct (ad_own _ _ _ _ _ _ _ _ _ AZ q Gq) as (RQ & y & OQ).
   assert (C2 : holds q (fun _ => 0) h2) by (intros w I; rewrite M2 by auto; now apply Z2).
   split; [eapply (shown a z h vm q y (fun _ => 0) h2); eauto; [lia|apply (r_vttbr _ _ REGS)]|].
   eapply (shown_kept z h vm q y (fun _ => 0) h2); eauto.

@@ -40,7 +40,7 @@ Definition vm_activate_correct (P : program gvar) : Prop := forall a s vm, R a s
    what the other CPUs will do before each primitive and what inputs will be read: all of it is quantified over.
    What it takes is not claimed: without claims that is no premise. *)
 Definition page_remove_correct (P : program gvar) : Prop := forall a s vm ipa count,
-  R a s -> spared (hw s) vm (State.page_of ipa) count -> u64 vm -> u64 ipa -> u64 count ->
+  R a s -> (nie.spec.call.page_remove.page_remove_check a vm ipa count = NIE_OK -> spared (hw s) vm (State.page_of ipa) count) -> u64 vm -> u64 ipa -> u64 count ->
   exists st x1 x2 a' s', spec_page_remove vm ipa count a = ((st, x1, x2), a') /\
     run_of P "call_page_remove" [vm; ipa; count] s = Some ([st; x1; x2], s') /\
     R a' s' /\ only_granules (glob s) (glob s') /\ frame_of (hw s) (hw s').

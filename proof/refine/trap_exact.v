@@ -49,7 +49,7 @@ Record trap_did (s : MACH) (c kind : Z) (content : Z -> Z -> Z) (a : state) (r :
     measured_there a (a_moment (a_moment s)) content;
 }.
 
-Theorem trap_exact : forall w a s kind, let c := me (hw s) in R a s -> call_spares a c (hw s) -> described w a (glob s) -> x_ok c (glob s) ->
+Theorem trap_exact : forall w a s kind, let c := me (hw s) in R a s -> trap_spares a c kind (hw s) -> described w a (glob s) -> x_ok c (glob s) ->
   wp (trap c kind) (fun r s' => exists content s1, trap_did s c kind content a r s1 /\ s' = a_moment s1) s.
 Proof.
   intros w a s kind c HR CS D XO. pose proof (at_moment _ _ _ _ _ (stands_now a s HR)) as A. fold c in A.
@@ -65,7 +65,7 @@ Proof.
   { intros r s1 content T. apply wp_bind. change (wp engine_unlock) with (fun (Q : unit -> MACH -> Prop) s => Q tt (a_moment s)). cbn beta. apply wp_ret. eauto. }
   apply wp_bind. destruct (Z.eqb_spec (cpu_vm (cpu_at a c)) CPU_HOST) as [EH|NH].
   - apply wp_bind. eapply wp_weaken.
-    { refine (host_trap_exact a s w EH XO CS D (Mach gl1 h1) kind _ _); [exact A|]. now injection E1 as <- _. }
+    { refine (host_trap_exact a s w EH XO D (Mach gl1 h1) kind _ _ CS); [exact A|]. now injection E1 as <- _. }
     cbn beta. intros r s1 (content & E & R1 & K & M). apply wp_ret. eapply (LAST r s1 content). constructor; auto.
     + unfold spec_trap. fold c. rewrite EH, Z.eqb_refl. exact E.
     + unfold spec_trap. fold c. rewrite EH, Z.eqb_refl. exact R1.

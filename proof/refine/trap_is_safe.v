@@ -81,7 +81,7 @@ Variable s : MACH.
 Notation u x := (0 <= x < 2 ^ 64).
 Lemma page_remove_ok : forall vm ipa n, unclaimed (hw s) -> u vm -> u ipa -> u n -> call_ok (nie.generated.call.page_remove.call_page_remove vm ipa n) s.
 Proof.
-  intros vm ipa n U H1 H2 H3 a HR. eapply wp_weaken; [exact (page_remove_refines.page_remove_refines a s vm ipa n HR (unclaimed_spared _ _ _ _ U) H1 H2 H3)|].
+  intros vm ipa n U H1 H2 H3 a HR. eapply wp_weaken; [exact (page_remove_refines.page_remove_refines a s vm ipa n HR (fun _ => unclaimed_spared _ _ _ _ U) H1 H2 H3)|].
   cbn beta. intros r s' (_ & HB & O & F). eexists. split; [apply By_page_remove|]. split; [exact HB|]. split; [now apply O|split; [now apply O|split; apply F]].
 Qed.
 Lemma table_remove_ok : forall vm ipa l, u vm -> u ipa -> u l -> call_ok (nie.generated.call.table_remove.call_table_remove vm ipa l) s.

@@ -34,7 +34,7 @@ Definition measures_held (P : program gvar) (a : state) (kind : Z) (s : MACH) (c
    LESS than everything: what goes to firmware and devices has no place in the model. Premises: the manifest that boot accepted
    describes the machine ([described], see [boot_describes]); registers have 64 bits ([x_ok]); what is taken is not claimed. *)
 Definition trap_correct (P : program gvar) : Prop := forall w a s kind, let c := me (hw s) in
-  R a s -> call_spares a c (hw s) -> described w a (glob s) -> x_ok c (glob s) ->
+  R a s -> trap_spares a c kind (hw s) -> described w a (glob s) -> x_ok c (glob s) ->
   exists content r s', let spec := nie.spec.trap.trap.trap c kind (inputs_from (hw s)) content a in
     run_of P "trap" [c; kind] s = Some ([r], s') /\ r = fst (fst spec) /\ R (snd spec) s' /\ keeps_else s s' /\
     (cpu_vm (cpu_at a c) <> CPU_HOST -> tells a (snd (fst spec)) s s') /\ measures_held P a kind s content.

@@ -276,7 +276,7 @@ Proof.
   intros n d p N512 T Cs h1 h2 h3 a1 t1 a2 t2 a3 t3 I E1 E2 E3.
   destruct (held h1 p); [discriminate|]. destruct (held h2 p); [discriminate|]. destruct (held h3 p); [discriminate|].
   injection E1 as <- <-. injection E2 as <- <-. injection E3 as <- <-. split; auto. split; auto.
-  apply (inv_oblige _ _ _ _ _ _ (private p)) in I. apply strict_of in I. apply (strict_zero n (p * 512)) in I.
+  apply (inv_oblige _ _ _ _ _ _ (free p)) in I. apply strict_of in I. apply (strict_zero n (p * 512)) in I.
   destruct I as [[AL SH M CS SE OW DU] SS]. exists (fun q => T q /\ q <> p), Cs. constructor; auto.
   - pose proof (al_mem _ _ _ _ AL) as AM. destruct AL. constructor; auto. intros q i W N. change (Map.get (mem (zero_words n (p * 512) (oblige (free p) h2))) (q * 512 + i) =
       Map.get (mem (zero_words n (p * 512) (oblige (free p) h1))) (q * 512 + i)). destruct (Z.eq_dec q p) as [->|Q].

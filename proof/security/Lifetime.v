@@ -10,7 +10,7 @@ From nie.generated Require Import Prims.
 From nie.generated Require Program.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import statements boot_is_safe.
-From nie.proof.security Require Import core_is_safe.
+From nie.proof.security Require Import Claimed core_is_safe.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
 Open Scope list_scope.
@@ -24,12 +24,13 @@ Definition manifest_words : list Z := [nie.spec.trap.boot.magic; engine_base; 51
   0x80a0; 0; 0; host_base; 512; 0x8000; 0x1200].
 Definition before : Machine.hw := {| Machine.mem := Map.const 0; unseen := []; tlb := []; reg := Map.const 0; fp := Map.const 0; me := 0;
   ram := (engine_base, engine_base + 1024); Machine.engine := (engine_base, host_base); inputs := fun n => nth n manifest_words 0; taken := O; during := [];
-  secret := fun _ => False; ok := True |}.
+  secret := fun _ => False; claims := fun _ _ _ => False; ok := True |}.
 
 Lemma before_resets : at_reset before.
 Proof.
   constructor; try reflexivity; try exact Logic.I.
   - intros p [].
+  - intros v x p [].
   - intro c. unfold root_desc, vttbr. cbn. rewrite Map.get_const. split; [reflexivity|]. intros i _. now rewrite Map.get_const.
   - intros i I. unfold MAN_END in I. unfold manifest. cbn [taken before inputs Nat.add].
     assert (F : Forall (fun v => 0 <= v < 2 ^ 64) manifest_words) by (repeat constructor; vm_compute; congruence).
@@ -48,7 +49,9 @@ Lemma of_boot_is : forall P h s1 t, at_reset h -> manifest h MAN_TABLES = t ->
 Proof.
   intros P h s1 t A T E. subst t. exists h. split; [exact A|]. exists s1. split; [exact E|]. split; [reflexivity|].
   exists (C_store.hw s1 <| me := 0 |> <| reg := Map.const (manifest h MAN_TABLES * 4096) |>). split; [|reflexivity].
-  constructor; try reflexivity; [cbn; unfold NIE_MAX_CPUS; lia|]. intro c. exact (Map.get_const _ _ _).
+  constructor; try reflexivity; [cbn; unfold NIE_MAX_CPUS; lia| |].
+  - intro c. exact (Map.get_const _ _ _).
+  - apply (run_unclaimed _ _ _ _ _ _ E). exact (rs_claims _ A).
 Qed.
 Definition booted (P : program gvar) : option (list Z * mach globals Machine.hw) := run_of P "boot" [] (Mach zero_globals before).
 Lemma tables_are : manifest before MAN_TABLES = the_tables_at.

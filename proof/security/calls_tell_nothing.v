@@ -34,7 +34,7 @@ Ltac by_end D := refine (tells _ _ _ D _ _); vm_compute; reflexivity.
 Ltac by_text D := by_end (ends_of_does _ _ _ _ D).
 
 Theorem page_remove_tells_nothing : tells_nothing Program.core "call_page_remove" page_remove_isolates.three_words.
-Proof. by_text page_remove_isolates.page_remove_does. Qed.
+Proof. by_end (ends_of_does0 _ _ _ _ page_remove_isolates.page_remove_does). Qed.
 Theorem table_remove_tells_nothing : tells_nothing Program.core "call_table_remove" page_remove_isolates.three_words.
 Proof. by_text table_remove_isolates.table_remove_does. Qed.
 Theorem page_add_zero_tells_nothing : tells_nothing Program.core "call_page_add_zero" page_add_zero_isolates.five_words.
@@ -55,14 +55,14 @@ Theorem vm_destroy_tells_nothing : tells_nothing Program.core "call_vm_destroy" 
 Proof. by_text vm_destroy_isolates.vm_destroy_does. Qed.
 (* VM_CREATE reads the counter; PAGE_ADD the pages' content. *)
 Lemma create_ends : forall P, vm_create_isolates.creates P -> ends_related P "call_vm_create" vm_create_isolates.create_words.
-Proof. intros P H a g h args HR PA. destruct (H a g h args HR PA) as (g' & h' & l & E & HR' & _). eexists _, _, g', h', l. eauto.
+Proof. intros P H a g h args HR _ PA. destruct (H a g h args HR PA) as (g' & h' & l & E & HR' & _). eexists _, _, g', h', l. eauto.
 Qed.
 Theorem vm_create_tells_nothing : tells_nothing Program.core "call_vm_create" vm_create_isolates.create_words.
 Proof. by_end (create_ends _ vm_create_isolates.vm_create_does). Qed.
 Definition add_words (args : list Z) : Prop := exists vm ipa pa count, args = [vm; ipa; pa; count] /\ u64 vm /\ u64 ipa /\ u64 pa /\ u64 count.
 Lemma add_ends : forall P, page_add_correct P -> ends_related P "call_page_add" add_words.
 Proof.
-  intros P H a g h args HR (vm & ipa & pa & count & -> & V & I & A & C).
+  intros P H a g h args HR _ (vm & ipa & pa & count & -> & V & I & A & C).
   destruct (H a (C_store.Mach g h) vm ipa pa count HR V I A C) as (content & st & a' & [g' h'] & S & E & HR' & _).
   destruct (related_is_safe _ _ HR') as [_ O].
   destruct (watched_run P "call_page_add" [vm; ipa; pa; count] g h [st] g' h' E O) as (l & W & _). exists [st], a', g', h', l. auto.

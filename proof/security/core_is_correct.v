@@ -12,7 +12,7 @@ From nie.lib Require Import Wp.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Midway statements trap_statement trap_is_safe boot_is_safe Described host_call_exact cpu_start_exact.
 From nie.proof.refine Require Exact.
-From nie.proof.security Require Import Watched.
+From nie.proof.security Require Import Watched Claimed.
 From nie.proof Require Theorems.
 From nie.generated Require Program.
 From nie.spec Require Import Step Exact.
@@ -116,16 +116,16 @@ Qed.
 
 (* A function of the engine that ends in state [b]: what is known of the machine after it. *)
 Lemma engine_ends : forall f args c s h g' h' rs b w, run_of P f args (Mach (vectors_save c s (glob s)) h) = Some (rs, Mach g' h') ->
-  me h = c -> R b (Mach g' h') -> keeps_else (Mach (vectors_save c s (glob s)) h) (Mach g' h') -> manifest_ok (vectors_save c s (glob s)) ->
+  me h = c -> unclaimed h -> R b (Mach g' h') -> keeps_else (Mach (vectors_save c s (glob s)) h) (Mach g' h') -> manifest_ok (vectors_save c s (glob s)) ->
   described w b (vectors_save c s (glob s)) ->
   (forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST) ->
   (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end = true -> cpu_vm (cpu_at b c) = CPU_HOST) ->
   exists s' l, engine P f args c s h = Ok s' l /\ good b s' /\ described w b (glob s') /\ glob s' = g' /\ leaves c b s' /\
     Map.get (off s') c = match rs with [r] => r =? TRAP_CPU_OFF | _ => false end.
 Proof.
-  intros f args c s h g' h' rs b w E ME HR [KC KS] MO D OT ON. cbn [C_store.glob C_store.hw] in *.
+  intros f args c s h g' h' rs b w E ME UC HR [KC KS] MO D OT ON. cbn [C_store.glob C_store.hw] in *.
   assert (MO' : manifest_ok g') by (destruct MO; constructor; unfold at1 in *; rewrite KC; auto).
-  destruct (engine_good P f args c s h g' h' rs b E HR MO' OT ON) as (s' & l & EQ & GB & _ & ES). exists s', l. split; [exact EQ|]. split; [exact GB|].
+  destruct (engine_good P f args c s h g' h' rs b E HR (run_unclaimed _ _ _ _ _ _ E UC) MO' OT ON) as (s' & l & EQ & GB & _ & ES). exists s', l. split; [exact EQ|]. split; [exact GB|].
   assert (ME' : me h' = c) by (rewrite (vcpu_run_refines.st_me _ _ KS); exact ME). destruct (returned c s g' h' _ s' (eq_sym ES)) as (E1 & E2 & [E3 E5] & E4).
   rewrite E1. split; [eapply described_same; [exact D|reflexivity|exact KC]|]. split; [reflexivity|]. split; [|exact E4].
   pose proof (R_regs _ _ HR) as [RM RH RF _]. cbn [C_store.hw] in RM, RH, RF. rewrite ME' in RM, RH, RF. split; [|split].
@@ -162,14 +162,15 @@ Proof.
     set (gl := vectors_save c s (glob s)) in *. set (a0 := arrives c s h a) in *.
     assert (XO : vcpu_traps.x_ok c gl) by (intros r Rr; unfold gl; rewrite vectors_at by auto; apply Z.mod_pos_bound; lia).
     pose proof (mi_man _ _ _ _ (good_mid a s c gl h G C AL eq_refl (vectors_quiet c s (glob s)))) as MO. cbn [C_store.glob] in MO.
-    destruct (TC w a0 (Mach gl h) (kind e) HR D0 XO) as (content & r & [g' h'] & E & ER & HB & K & TL & MS).
-    destruct (TS a0 (Mach gl h) (kind e) HR MO XO) as (r0 & b0 & s0 & E0 & DID & HB0 & MO0 & OFF).
+    pose proof (unclaimed_alike _ _ (go_claims _ _ G) AL) as UC.
+    destruct (TC w a0 (Mach gl h) (kind e) HR (unclaimed_spares _ _ _ _ UC) D0 XO) as (content & r & [g' h'] & E & ER & HB & K & TL & MS).
+    destruct (TS a0 (Mach gl h) (kind e) HR UC MO XO) as (r0 & b0 & s0 & E0 & DID & HB0 & MO0 & _ & OFF).
     assert (EE : Some ([r0], s0) = Some ([r], Mach g' h')) by (etransitivity; [symmetry; exact E0|exact E]). injection EE as -> ->.
     set (spec := nie.spec.trap.trap.trap c (kind e) (fun n => i n) content a0).
     assert (SP : nie.spec.trap.trap.trap (me (C_store.hw (Mach gl h))) (kind e) (vcpu_run_refines.inputs_from (C_store.hw (Mach gl h))) content a0 = spec) by reflexivity.
     cbv zeta in E, ER, HB, TL. rewrite SP in ER, HB, TL.
     assert (DB : described w (snd spec) gl) by (eapply described_same; [exact D0|apply configuration_kept|reflexivity]).
-    destruct (engine_ends "trap" [c; kind e] c s h g' h' [r] (snd spec) w E eq_refl HB K MO DB) as (s' & l & EQ & GB & DB' & EG & LV & OF).
+    destruct (engine_ends "trap" [c; kind e] c s h g' h' [r] (snd spec) w E eq_refl UC HB K MO DB) as (s' & l & EQ & GB & DB' & EG & LV & OF).
     + exact (off_elsewhere a s c h "trap" _ g' h' [r] (snd spec) b0 G C AL eq_refl E (did_others _ _ _ DID) HB0 HB).
     + intro X. rewrite <- (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HB) c C)), (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HB0) c C)). apply OFF. now apply Z.eqb_eq.
     + rewrite EQ. exists (snd spec). split; [exact GB|]. split; [exact DB'|]. intros tr b t FOLLOW.
@@ -188,7 +189,7 @@ Proof.
     change (me (C_store.hw (Mach gl h))) with c in E, HB. set (b := nie.spec.trap.boot.cpu_start c a0) in *.
     assert (OT : forall d, d <> c -> cpu_at b d = cpu_at a0 d) by (intros d' N; unfold b; apply started_elsewhere; exact N).
     assert (DB : described w b gl) by (eapply described_same; [exact D0|apply started_cfg|reflexivity]).
-    destruct (engine_ends "cpu_start" [c] c s h g' h' [] b w E eq_refl HB K MO DB) as (s' & l & EQ & GB & DB' & EG & LV & OF).
+    destruct (engine_ends "cpu_start" [c] c s h g' h' [] b w E eq_refl (unclaimed_alike _ _ (go_claims _ _ G) AL) HB K MO DB) as (s' & l & EQ & GB & DB' & EG & LV & OF).
     + intros d' D' N O. rewrite (OT d' N). unfold a0. rewrite (arrives_cpu a s c h d'). replace (d' =? c) with false by lia. now apply (go_off _ _ G).
     + discriminate.
     + rewrite EQ. exists b. split; [exact GB|]. split; [exact DB'|]. intros tr e t SP.

@@ -41,26 +41,30 @@ Record good (a : state) (s : machine) : Prop := {
   go_engine : Machine.engine (hw s) = engine_of a;
   go_vttbr : forall d, vttbr (hw s) d = vttbr_of a d;
   go_off : forall d, 0 <= d < NIE_MAX_CPUS -> Map.get (off s) d = true -> cpu_vm (cpu_at a d) = CPU_HOST;
+  go_claims : unclaimed (hw s);
 }.
 
 (* The same memory, TLBs and table bases: [me], inputs and other registers do not matter. *)
 Record alike (h h' : Machine.hw) : Prop := {
   al_mem : Machine.mem h' = Machine.mem h; al_unseen : unseen h' = unseen h; al_tlb : tlb h' = tlb h; al_secret : secret h' = secret h;
   al_ok : ok h' = ok h; al_ram : ram h' = ram h; al_engine : Machine.engine h' = Machine.engine h; al_vttbr : forall c, vttbr h' c = vttbr h c;
+  al_claims : claims h' = claims h;
 }.
 Lemma settled_alike : forall A m V h h', settled A m V h -> alike h h' -> settled A m V h'.
 Proof.
-  intros A m V h h' W [E1 E2 E3 E4 E5 E6 E7 E8]. destruct W. constructor; auto using frame_refl; rewrite ?E1, ?E3, ?E4, ?E5, ?E7; auto.
+  intros A m V h h' W [E1 E2 E3 E4 E5 E6 E7 E8 E9]. destruct W. constructor; auto using frame_refl; rewrite ?E1, ?E3, ?E4, ?E5, ?E7, ?E9; auto.
   - intro c. destruct (root_eq h h' c (E8 c)) as [-> ->]. auto.
   - intros p i d I N D S. apply w_vis; auto. rewrite <- S. symmetry. apply visible_eq; [now rewrite E1|auto].
 Qed.
 Lemma settled_own : forall h0 A m V h, world h0 A A m V h -> settled A m V h.
 Proof. intros. eapply settled_of_world; eauto. Qed.
 
-Lemma good_R : forall b g h s, R b (Mach g h) -> manifest_ok g -> glob s = g -> alike h (hw s) ->
+Lemma unclaimed_alike : forall h h', unclaimed h -> alike h h' -> unclaimed h'.
+Proof. intros h h' U AL v x p. rewrite (al_claims _ _ AL). apply U. Qed.
+Lemma good_R : forall b g h s, R b (Mach g h) -> unclaimed h -> manifest_ok g -> glob s = g -> alike h (hw s) ->
   (forall d, 0 <= d < NIE_MAX_CPUS -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST) -> good b s.
 Proof.
-  intros b g h s [W O G (m & X & T) RAM ENG [] N] MO EG AL OF. cbn [C_store.glob C_store.hw] in *. constructor; rewrite ?EG; try exact OF.
+  intros b g h s [W O G (m & X & T) RAM ENG [] N] UC MO EG AL OF. cbn [C_store.glob C_store.hw] in *. constructor; rewrite ?EG; try exact OF.
   - constructor; assumption.
   - exact G.
   - exact MO.
@@ -68,6 +72,7 @@ Proof.
   - now rewrite (al_ram _ _ AL).
   - now rewrite (al_engine _ _ AL).
   - intro d. now rewrite (al_vttbr _ _ AL).
+  - eapply unclaimed_alike; eauto.
 Qed.
 
 Lemma good_mid : forall a s c gl h, good a s -> 0 <= c < NIE_MAX_CPUS -> alike (hw s) h -> me h = c -> only_quiet c (glob s) gl -> mid c (vttbr_of a) a (Mach gl h).
@@ -80,6 +85,7 @@ Proof.
   - now rewrite (al_engine _ _ AL).
   - intro d. now rewrite (al_vttbr _ _ AL).
   - eapply man_quiet; eauto.
+  - eapply unclaimed_alike; eauto.
 Qed.
 
 Lemma good_safe : forall a s, good a s -> safe (hw s).
@@ -96,6 +102,7 @@ Proof.
   - now rewrite (al_ram _ _ AL).
   - now rewrite (al_engine _ _ AL).
   - intro d. now rewrite (al_vttbr _ _ AL).
+  - eapply unclaimed_alike; eauto.
 Qed.
 
 Lemma good_do : forall a s d, good a s -> good a (do_step d s).
@@ -110,6 +117,7 @@ Proof.
     + now rewrite (f_ram _ _ F).
     + now rewrite (f_engine _ _ F).
     + intro c. now rewrite (f_vttbr _ _ F).
+    + intros v x p. rewrite (f_claims _ _ F). apply go_claims0.
   - destruct (is_cpu c && (0 <=? r) && (r <? 31) && is64 v)%bool; auto. eapply good_same; [exact G|reflexivity|reflexivity|apply alike_refl].
   - destruct (is_cpu c && (0 <=? r) && (r <? 66) && is64 v)%bool; auto. eapply good_same; [exact G|reflexivity|reflexivity|constructor; reflexivity].
   - destruct (nth_error (tlb (hw s)) n); auto. match goal with |- good a (if ?b then _ else _) => destruct b end; auto.
@@ -167,17 +175,17 @@ Proof. intros l h a F I. unfold all_safe in F. rewrite Forall_forall in F. exact
 
 (* A function of the engine that keeps [R], on CPU [c]. *)
 Lemma engine_good : forall f args c s h g' h' rs b, run_of P f args (Mach (vectors_save c s (glob s)) h) = Some (rs, Mach g' h') ->
-  R b (Mach g' h') -> manifest_ok g' ->
+  R b (Mach g' h') -> unclaimed h' -> manifest_ok g' ->
   (forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST) ->
   (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end = true -> cpu_vm (cpu_at b c) = CPU_HOST) ->
   exists s' l, engine P f args c s h = Ok s' l /\ good b s' /\ all_safe l /\
     s' = s <| glob := g' |> <| hw := h' <| me := nobody |> <| during := [] |> |> <| gpr ::= vectors_load c g' |>
            <| off ::= fun o => Map.set o c (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end) |>.
 Proof.
-  intros f args c s h g' h' rs b E HR MO OT ON. destruct (R_hw _ _ HR) as (m & X & _).
+  intros f args c s h g' h' rs b E HR UC MO OT ON. destruct (R_hw _ _ HR) as (m & X & _).
   destruct (watched_run P f args _ h rs g' h' E (w_ok _ _ _ _ _ _ X)) as (l & W & F).
   unfold engine. rewrite W. cbn [C_store.hw C_store.glob]. eexists. exists l. split; [reflexivity|]. split; [|split; [exact F|reflexivity]].
-  eapply good_R; [exact HR|exact MO|reflexivity|constructor; reflexivity|].
+  eapply good_R; [exact HR|exact UC|exact MO|reflexivity|constructor; reflexivity|].
   intros d D O. change (Map.get (Map.set (off s) c (match rs with [r] => r =? TRAP_CPU_OFF | _ => false end)) d = true) in O. rewrite Map.get_set in O.
   destruct (Z.eqb_spec d c) as [->|N]; auto.
 Qed.
@@ -197,10 +205,10 @@ Proof.
     pose proof (good_mid a s c _ h G C AL eq_refl (vectors_quiet c s (glob s))) as MI. destruct (R_of_mid _ _ _ MI) as [HR RO].
     set (a1 := snapshot a (C_store.glob (Mach (vectors_save c s (glob s)) h)) (C_store.hw (Mach (vectors_save c s (glob s)) h))) in *.
     assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros r Rr; rewrite vectors_at by auto; apply Z.mod_pos_bound; lia).
-    destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & DID & HB & MO & OFF).
+    destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_claims _ _ _ _ MI) (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & DID & HB & MO & UC & OFF).
     assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST).
     { intros d' D N O. rewrite (did_others _ _ _ DID d' D N). destruct (ro_runs _ _ _ RO d' D) as [-> _]. now apply (go_off _ _ G). }
-    destruct (engine_good "trap" [c; kind e] c s h g' h' [r] b E HB MO OT (fun X => OFF (proj1 (Z.eqb_eq _ _) X))) as (s' & l & EQ & GB & F & _). rewrite EQ. split; eauto using all_safe_in.
+    destruct (engine_good "trap" [c; kind e] c s h g' h' [r] b E HB UC MO OT (fun X => OFF (proj1 (Z.eqb_eq _ _) X))) as (s' & l & EQ & GB & F & _). rewrite EQ. split; eauto using all_safe_in.
   - destruct (is_cpu c && Map.get (off s) c)%bool eqn:B; [|exact Logic.I]. apply andb_prop in B as [IC IO].
     assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia).
     set (h := enter c i d (hw s)).
@@ -208,10 +216,10 @@ Proof.
     set (a1 := snapshot a (C_store.glob (Mach (vectors_save c s (glob s)) h)) (C_store.hw (Mach (vectors_save c s (glob s)) h))) in *.
     assert (HO : cpu_vm (cpu_at a1 c) = CPU_HOST).
     { destruct (ro_runs _ _ _ RO c C) as [-> _]. apply (go_off _ _ G); auto. }
-    destruct (SS a1 (Mach (vectors_save c s (glob s)) h) HR (mi_man _ _ _ _ MI) HO) as (b & [g' h'] & E & RB & HB & MO).
+    destruct (SS a1 (Mach (vectors_save c s (glob s)) h) HR (mi_claims _ _ _ _ MI) (mi_man _ _ _ _ MI) HO) as (b & [g' h'] & E & RB & HB & MO & UC).
     assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST).
     { intros d' D N O. destruct (ro_runs _ _ _ RB d' D) as [-> _]. destruct (ro_runs _ _ _ RO d' D) as [-> _]. now apply (go_off _ _ G). }
-    destruct (engine_good "cpu_start" [c] c s h g' h' [] b E HB MO OT) as (s' & l & EQ & GB & F & _); [discriminate|]. rewrite EQ. split; eauto using all_safe_in.
+    destruct (engine_good "cpu_start" [c] c s h g' h' [] b E HB UC MO OT) as (s' & l & EQ & GB & F & _); [discriminate|]. rewrite EQ. split; eauto using all_safe_in.
 Qed.
 
 Lemma run_good : forall tr a s, good a s -> match run P s tr with
@@ -238,7 +246,7 @@ End Program.
 (* Registers are no part of what holds between handlers. *)
 Lemma good_bare : forall a s x fx, good (a <| here := x |> <| fp_here := fx |>) s -> good a s.
 Proof.
-  intros a s x fx [SO GL MO HW RAM ENG VT OF]. constructor; try assumption.
+  intros a s x fx [SO GL MO HW RAM ENG VT OF UC]. constructor; try assumption.
   - refine (step_sound 0 _ a _ _ SO); [unfold NIE_MAX_CPUS; lia|]. apply Registers. constructor; try reflexivity; auto.
   - destruct GL. constructor; assumption.
   - destruct HW as (m & X & T). exists m. split; [exact X|]. destruct T. constructor; assumption.
@@ -250,7 +258,7 @@ Lemma boot_good : forall P h s, boot_correct P -> at_reset h -> boots P h s ->
 Proof.
   intros P h s BC RS (s1 & E & EG & h' & WK & EH). destruct (BC h RS) as (r & s2 & E2 & EQ & K). rewrite E in E2. injection E2 as <- <-.
   split; [|symmetry; exact EQ]. destruct (K eq_refl) as (_ & _ & K'). destruct (K' h' WK) as (y & fy & HR & MO).
-  eapply good_bare. eapply good_R; [exact HR|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
+  eapply good_bare. eapply good_R; [exact HR|exact (wk_claims _ _ _ WK)|exact MO|exact EG|rewrite EH; constructor; reflexivity|].
   intros d _ _. destruct (first_facts (manifest h) (rs_words _ RS) (eq_sym EQ)) as (_ & _ & _ & HO). exact (HO d).
 Qed.
 
@@ -282,7 +290,7 @@ Theorem engine_is_reached_by_nobody : forall v p, reached h v p -> ~ fst (Machin
 Proof. exact (proj1 (proj2 SF)). Qed.
 (* A page that a VM had to itself is not the host's before it was scrubbed. *)
 Theorem host_finds_nothing_unscrubbed : forall p, secret h p -> ~ reached h 0 p.
-Proof. exact (proj2 (proj2 SF)). Qed.
+Proof. exact (proj1 (proj2 (proj2 SF))). Qed.
 End Words.
 
 (** The premise can be met: a machine of 16 MiB at 1 GiB, one CPU, no device but its redistributor. *)
@@ -291,12 +299,13 @@ Definition small_words : list Z := [nie.spec.trap.boot.magic; 2 ^ 18; 512; 2 ^ 1
   0x80a0; 0; 0; 2 ^ 18 + 512; 512; 0x8000; 0x1200].
 Definition small : Machine.hw := {| Machine.mem := Map.const 0; unseen := []; tlb := []; reg := Map.const 0; fp := Map.const 0; me := 0;
   ram := (2 ^ 18, 2 ^ 18 + 4096); Machine.engine := (2 ^ 18, 2 ^ 18 + 512); inputs := fun n => nth n small_words 0; taken := O; during := [];
-  secret := fun _ => False; ok := True |}.
+  secret := fun _ => False; claims := fun _ _ _ => False; ok := True |}.
 
 Lemma small_resets : at_reset small.
 Proof.
   constructor; try reflexivity; try exact Logic.I.
   - intros p [].
+  - intros v x p [].
   - intro c. unfold root_desc, vttbr. cbn. rewrite Map.get_const. split; [reflexivity|]. intros i _. now rewrite Map.get_const.
   - intros i I. unfold MAN_END in I. unfold manifest. cbn [taken small inputs Nat.add].
     assert (F : Forall (fun v => 0 <= v < 2 ^ 64) small_words) by (repeat constructor; vm_compute; congruence).
@@ -309,8 +318,8 @@ Theorem boot_happens : exists s, after_boot Program.core s.
 Proof.
   destruct (Theorems.boot_is_correct small small_resets) as (r & s1 & E & EQ & _).
   assert (OK : nie.spec.trap.boot.manifest_check (manifest small) = BOOT_OK) by (vm_compute; reflexivity). rewrite OK in EQ. subst r.
-  set (h' := C_store.hw s1 <| me := 0 |> <| reg := Map.const ((2 ^ 18 + 100) * 4096) |>).
+  set (h' := C_store.hw s1 <| me := 0 |> <| reg := Map.const ((2 ^ 18 + 100) * 4096) |> <| claims := fun _ _ _ => False |>).
   exists (Step.Machine (C_store.glob s1) (h' <| me := nobody |> <| during := [] |>) (Map.const 0) (Map.const true)).
   exists small. split; [exact small_resets|]. exists s1. split; [exact E|]. split; [reflexivity|]. exists h'. split; [|reflexivity].
-  constructor; try reflexivity; [cbn; unfold NIE_MAX_CPUS; lia|]. intro c. exact (Map.get_const _ _ _).
+  constructor; try reflexivity; [cbn; unfold NIE_MAX_CPUS; lia| |intros v x p []]. intro c. exact (Map.get_const _ _ _).
 Qed.

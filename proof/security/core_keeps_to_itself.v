@@ -22,7 +22,8 @@ Lemma call_word : forall P f args g h r g' h' l v p i, v <> 0 -> is_word i = tru
   Map.get (Machine.mem h') (p * 512 + i) = after_log v p i l (Map.get (Machine.mem h) (p * 512 + i)).
 Proof.
   intros P f args g h r g' h' l v p i V I E O M.
-  pose proof (follow_den drop (tracked v p i) (fun s => tracked_same v p i s s eq_refl) (tracked_trans v p i) _ _ _ _ _ _ (track_load v p i) (track_store v p i) (track_prim v p i V I) P f args (Mach g (h, []))) as F.
+  pose proof (follow_den drop (tracked v p i (had_alone v p)) (fun s => tracked_same v p i (had_alone v p) s s eq_refl) (tracked_trans v p i (had_alone v p)) _ _ _ _ _ _ (track_load v p i (had_alone v p)) (track_store v p i (had_alone v p))
+    (track_prim v p i I (had_alone v p) (alone_entry v p V) (alone_not_free v p) (alone_not_told v p V)) P f args (Mach g (h, []))) as F.
   change (den load store (prim (P := watching)) P f args (Mach g (h, [])) = Some (r, Mach g' (h', l))) in E.
   destruct (den load store prim P f args (drop (Mach g (h, [])))) as [[r1 t]|]; [|rewrite E in F; discriminate].
   destruct F as (s1 & E1 & _ & K). rewrite E1 in E. injection E as _ ->. destruct (K O) as (_ & g2 & EL & _ & W). cbn [C_store.hw fst snd app] in *. subst g2. exact (W M).
@@ -48,7 +49,7 @@ Lemma software_word : forall d a s v p i, v <> 0 -> is_word i = true -> good a s
   Map.get (Machine.mem (hw (do_step d s))) (p * 512 + i) = after_log v p i (moments s (Do d) []) (Map.get (Machine.mem (hw s)) (p * 512 + i)).
 Proof.
   intros d a s v p i V I G M. destruct d as [d|c r x|c r x|n o j r]; cbn [do_step moments].
-  - exact (act_word v p i V I d (hw s) (good_safe a s G) M).
+  - exact (act_word v p i I (had_alone v p) (alone_entry v p V) (alone_not_free v p) (alone_not_told v p V) d (hw s) (good_safe a s G) M).
   - now destruct (_ && _ && _ && _)%bool.
   - now destruct (_ && _ && _ && _)%bool.
   - destruct (nth_error _ _); auto. match goal with |- context [if ?b then _ else _] => now destruct b end.

@@ -225,7 +225,7 @@ Proof.
   assert (AL : alike (hw s) h) by (eapply alike_trans; [apply alike_enter|apply alike_take]).
   pose proof (arrives_R a s c h G C AL eq_refl) as HR. pose proof (arrives_described a s c h z D) as D0.
   assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros q Q; rewrite vectors_at by auto; apply Z.mod_pos_bound; lia).
-  destruct (TC z a0 before0 (kind e) HR D0 XO) as (ct & rr & mm & ET & _ & HB & _). change (me (C_store.hw before0)) with c in ET. rewrite R1 in ET. injection ET as _ <-.
+  destruct (TC z a0 before0 (kind e) HR (unclaimed_spares _ _ _ _ (unclaimed_alike _ _ (go_claims _ _ G) AL)) D0 XO) as (ct & rr & mm & ET & _ & HB & _). change (me (C_store.hw before0)) with c in ET. rewrite R1 in ET. injection ET as _ <-.
   destruct m as [gm hm]. destruct (R_hw _ _ HB) as (mem0 & WD & _). cbn [C_store.hw] in WD.
   destruct (Watched.watched_run P "trap"%string [c; kind e] _ h _ gm hm R1 (w_ok _ _ _ _ _ _ WD)) as (lg & WR & _).
   unfold engine in E0. fold h in E0. rewrite WR in E0. injection E0 as <- _. reflexivity.

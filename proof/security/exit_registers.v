@@ -130,7 +130,7 @@ Proof.
   { intros r Rr. unfold before, trapped. cbn [glob]. rewrite core_is_safe.vectors_at by auto. apply Z.mod_pos_bound. lia. }
   assert (EV : cpu_vm (cpu_at a0 c) = cpu_vm (cpu_at a c)) by (unfold a0; now rewrite (core_is_correct.arrives_cpu a s c (hw before)), Z.eqb_refl).
   assert (GU0 : cpu_vm (cpu_at a0 c) <> CPU_HOST) by (now rewrite EV).
-  destruct (TC w a0 before (Step.kind e) HR D0 XO) as (content & r & m & E & _ & HB & K & _ & _).
+  destruct (TC w a0 before (Step.kind e) HR (unclaimed_spares _ _ _ _ (core_is_safe.unclaimed_alike _ _ (core_is_safe.go_claims _ _ G) AL)) D0 XO) as (content & r & m & E & _ & HB & K & _ & _).
   change (me (hw before)) with c in *.
   set (spec := nie.spec.trap.trap.trap c (Step.kind e) _ content a0) in *.
   assert (ES : snd spec = snd (nie.spec.trap.trap.vcpu_trap c (Step.kind e) a0)).

@@ -29,16 +29,16 @@ Definition same_flush := flush (Seq dsb (Seq (tlbi vm_plus_1) (Seq dsb (Calls []
 Definition crashes (P : program gvar) (s : mach globals Machine.hw) : bool :=
   match run_of P "call_page_remove" [0; 4096; 1] s with None => true | Some _ => false end.
 
-Lemma crash_refutes : forall P s, Relation.R w_a s -> crashes P s = true -> ~ page_remove_correct P.
+Lemma crash_refutes : forall P s, Relation.R w_a s -> Relation.unclaimed (hw s) -> crashes P s = true -> ~ page_remove_correct P.
 Proof.
-  intros P s R C H. unfold crashes in C. destruct (H w_a s 0 4096 1 R) as (st & x1 & x2 & a' & s' & _ & E & _); try (unfold u64; lia).
+  intros P s R U C H. unfold crashes in C. destruct (H w_a s 0 4096 1 R (fun _ => Relation.unclaimed_spared _ _ _ _ U)) as (st & x1 & x2 & a' & s' & _ & E & _); try (unfold u64; lia).
   rewrite E in C. discriminate.
 Qed.
 
 Theorem without_tlbi : ~ page_remove_correct (replaced no_tlbi Program.core).
-Proof. apply crash_refutes with w_s; [exact witness|vm_cast_no_check (eq_refl true)]. Qed.
+Proof. apply crash_refutes with w_s; [exact witness|exact (fun _ _ _ F => F)|vm_cast_no_check (eq_refl true)]. Qed.
 Theorem with_wrong_vmid : ~ page_remove_correct (replaced wrong_vmid Program.core).
-Proof. apply crash_refutes with w_s; [exact witness|vm_cast_no_check (eq_refl true)]. Qed.
+Proof. apply crash_refutes with w_s; [exact witness|exact (fun _ _ _ F => F)|vm_cast_no_check (eq_refl true)]. Qed.
 
 Lemma same_flush_runs : match run_of (replaced same_flush Program.core) "call_page_remove" [0; 4096; 1] w_s with
   | Some (r, _) => r = [0; 1027 * 4096; 0] | None => False end.
@@ -53,7 +53,7 @@ Definition walk_in_between : list (list Machine.act) := repeat [] 9 ++
 Definition w_walking : mach globals Machine.hw :=
   let h := w_hw in
   Mach w_gl (Machine.Hw (Machine.mem h) (Machine.unseen h) (Machine.tlb h) (Machine.reg h) (Machine.fp h) (Machine.me h)
-    (Machine.ram h) (Machine.engine h) (Machine.inputs h) (Machine.taken h) walk_in_between (Machine.secret h) (Machine.ok h)).
+    (Machine.ram h) (Machine.engine h) (Machine.inputs h) (Machine.taken h) walk_in_between (Machine.secret h) (Machine.claims h) (Machine.ok h)).
 
 Lemma witness_walking : Relation.R w_a w_walking.
 Proof.
@@ -63,7 +63,7 @@ Proof.
 Qed.
 
 Theorem without_dsb_before_tlbi : ~ page_remove_correct (replaced no_dsb_before Program.core).
-Proof. apply crash_refutes with w_walking; [exact witness_walking|vm_cast_no_check (eq_refl true)]. Qed.
+Proof. apply crash_refutes with w_walking; [exact witness_walking|exact (fun _ _ _ F => F)|vm_cast_no_check (eq_refl true)]. Qed.
 
 (* Without the walker this change goes unseen: acts in mid-handler matter. *)
 Lemma unseen_without_others : match run_of (replaced no_dsb_before Program.core) "call_page_remove" [0; 4096; 1] w_s with

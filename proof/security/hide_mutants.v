@@ -31,7 +31,7 @@ Definition host_walk : list (list Machine.act) :=
 Definition w_host_walks : mach globals Machine.hw :=
   let h := w_hw in
   Mach w_gl (Machine.Hw (Machine.mem h) (Machine.unseen h) (Machine.tlb h) (Machine.reg h) (Machine.fp h) (Machine.me h)
-    (Machine.ram h) (Machine.engine h) (Machine.inputs h) (Machine.taken h) host_walk (Machine.secret h) (Machine.ok h)).
+    (Machine.ram h) (Machine.engine h) (Machine.inputs h) (Machine.taken h) host_walk (Machine.secret h) (Machine.claims h) (Machine.ok h)).
 
 Lemma witness_host_walks : Relation.R w_a w_host_walks.
 Proof.

@@ -77,13 +77,13 @@ Proof.
 Qed.
 Lemma trap_ends : forall P, trap_safe P -> ends_from (call P "trap") takes_host_traps.
 Proof.
-  intros P T a g h args HR (MO & XO & _ & _ & kind & ->). destruct (T a (Mach g h) kind HR MO XO) as (r & b & s' & E & _ & HB & _). eapply run_ends; eauto.
+  intros P T a g h args HR UC (MO & XO & _ & _ & kind & ->). destruct (T a (Mach g h) kind HR UC MO XO) as (r & b & s' & E & _ & HB & _). eapply run_ends; eauto.
 Qed.
 Lemma start_ends : forall P, start_safe P -> ends_from (call P "cpu_start") starts_cpu.
 Proof.
-  intros P T a g h args HR (MO & H & C & ->). assert (HC : cpu_vm (cpu_at a (me h)) = CPU_HOST).
+  intros P T a g h args HR UC (MO & H & C & ->). assert (HC : cpu_vm (cpu_at a (me h)) = CPU_HOST).
   { rewrite <- (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HR) _ C)). exact H. }
-  destruct (T a (Mach g h) HR MO HC) as (b & s' & E & _ & HB & _). eapply run_ends; eauto.
+  destruct (T a (Mach g h) HR UC MO HC) as (b & s' & E & _ & HB & _). eapply run_ends; eauto.
 Qed.
 
 Section Program.
@@ -117,17 +117,17 @@ Qed.
 
 Theorem host_traps_keep_step : trap_safe (trap_deep.trap_deep :: P) -> keeps_step (call (trap_deep.trap_deep :: P) "trap") takes_host_traps.
 Proof.
-  intros T same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2.
+  intros T same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 U1 AL TO CO C1 C2 TL F1 F2.
   rewrite (trap_is_one g (me h1)) in C1, C2 by exact PA.
-  refine (one_way one_trap takes_host_traps _ one_trap_stays same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2).
-  intros b g' h args' HR PA'. destruct (trap_ends _ T b g' h args' HR PA') as (r & a' & g2' & h' & l & E & HR'). rewrite (trap_is_one g' (me h)) in E by exact PA'. eauto 8.
+  refine (one_way one_trap takes_host_traps _ one_trap_stays same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 U1 AL TO CO C1 C2 TL F1 F2).
+  intros b g' h args' HR UC PA'. destruct (trap_ends _ T b g' h args' HR UC PA') as (r & a' & g2' & h' & l & E & HR'). rewrite (trap_is_one g' (me h)) in E by exact PA'. eauto 8.
 Qed.
 Theorem host_traps_hide : trap_safe (trap_deep.trap_deep :: P) -> hides (call (trap_deep.trap_deep :: P) "trap") takes_host_traps.
 Proof.
-  intros T a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME C1 C2 TL F1 F2.
+  intros T a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 U1 U2 AL ME C1 C2 TL F1 F2.
   rewrite (trap_is_one g (me h1)) in C1, C2 by exact PA.
-  refine (it_hides one_trap takes_host_traps _ one_trap_stays a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME C1 C2 TL F1 F2).
-  intros b g' h args' HR PA'. destruct (trap_ends _ T b g' h args' HR PA') as (r & a' & g2' & h' & l & E & HR'). rewrite (trap_is_one g' (me h)) in E by exact PA'. eauto 8.
+  refine (it_hides one_trap takes_host_traps _ one_trap_stays a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 U1 U2 AL ME C1 C2 TL F1 F2).
+  intros b g' h args' HR UC PA'. destruct (trap_ends _ T b g' h args' HR UC PA') as (r & a' & g2' & h' & l & E & HR'). rewrite (trap_is_one g' (me h)) in E by exact PA'. eauto 8.
 Qed.
 End Program.
 

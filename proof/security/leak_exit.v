@@ -52,7 +52,7 @@ Definition fps (y : Z) : Map.t Z := Map.set (Map.const 0) (1 * 128) y.
 Definition regs (y : Z) : Map.t Z :=
   Map.set (Map.set the_registers (1 * 128 + REG_CNTKCTL_EL1) y) (1 * 128 + REG_ICH_VMCR_EL2) (16 * y).
 Definition hw_of (y : Z) : Machine.hw :=
-  Hw the_memory [] [] (regs y) (fps y) 0 (512, 1024) (512, 515) (fun _ => 0) 0 [] (fun _ => False) True.
+  Hw the_memory [] [] (regs y) (fps y) 0 (512, 1024) (512, 515) (fun _ => 0) 0 [] (fun _ => False) (fun _ _ _ => False) True.
 Definition from (y : Z) : Step.machine := Step.Machine the_globals (hw_of y) (gprs y) (Map.const false).
 Definition froms (s : Step.machine) : Prop := exists y, s = from y.
 (* STRB W3, with the fault at page 0x9000 of the IPA space. *)

@@ -29,7 +29,7 @@ Definition leaky (P : program gvar) : program gvar :=
 Definition secret_word : Z := 523 * 512 + 7.
 Definition memory_with (x : Z) : Map.t Z := Map.set the_memory secret_word x.
 Definition hw_with (x : Z) : Machine.hw :=
-  Hw (memory_with x) [] [] the_registers (Map.const 0) 0 (512, 1024) (512, 515) (fun _ => 0) 0 [] (fun _ => False) True.
+  Hw (memory_with x) [] [] the_registers (Map.const 0) 0 (512, 1024) (512, 515) (fun _ => 0) 0 [] (fun _ => False) (fun _ _ _ => False) True.
 Definition host_asks : Map.t Z :=
   Map.set (Map.set (Map.set (Map.set (Map.const 0) 0 NIE_PAGE_REMOVE) 1 0) 2 (262144 * 4096)) 3 1.
 Definition start_with (x : Z) : Step.machine := Step.Machine the_globals (hw_with x) host_asks (Map.const false).
@@ -110,6 +110,7 @@ Proof.
   - intros p i d _ _ _ H. unfold visible in H. change (unseen (hw_with x)) with (@nil (Z * Z)) in H. cbn [existsb] in H.
     rewrite orb_false_r in H. apply Z.eqb_eq in H. exact H.
   - intros p [].
+  - intros v y p [].
   - exact I.
   - now constructor.
 Qed.

@@ -45,7 +45,7 @@ Proof. intros a g g' h [] G. constructor; auto. Qed.
 Definition begins (x : Z) : Step.machine := Step.Machine the_booted (hw_with x) host_asks (Map.const false).
 Lemma start_good : forall x, core_is_safe.good the_state (begins x).
 Proof.
-  intro x. eapply (good_R the_state the_booted (hw_with x)); [|constructor; vm_compute; split; congruence|reflexivity|apply core_is_safe.alike_refl|].
+  intro x. eapply (good_R the_state the_booted (hw_with x)); [|intros u y p F; exact F|constructor; vm_compute; split; congruence|reflexivity|apply core_is_safe.alike_refl|].
   - exact (other_globals the_state the_globals the_booted (hw_with x) (starts_are_related x) booted_hold).
   - intros d _ H. unfold begins in H. cbn [off] in H. rewrite Map.get_const in H. discriminate H.
 Qed.

@@ -40,7 +40,7 @@ Record host_alike (w : who) (h1 h2 : Machine.hw) : Prop := {
    [args_ok]: of the engine's objects, the CPU and the arguments. *)
 Definition hides (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)) (args_ok : globals -> Z -> list Z -> Prop) : Prop :=
   forall a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> args_ok g (me h1) args ->
-  R a (Mach g h1) -> R a (Mach g h2) -> alike (own_page a w) (its_cpus w h1) h1 h2 ->
+  R a (Mach g h1) -> R a (Mach g h2) -> unclaimed h1 -> unclaimed h2 -> alike (own_page a w) (its_cpus w h1) h1 h2 ->
   root_vmid h1 (me h1) <> vmid_of w ->
   m args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
   m args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
@@ -135,7 +135,7 @@ Qed.
 
 (* What is needed of the theorem on a call: from every state that stands for an abstract one it ends in such a state. *)
 Definition ends_from (m : list Z -> M (mach globals (Machine.hw * log)) (list Z)) (args_ok : globals -> Z -> list Z -> Prop) : Prop :=
-  forall a g h args, R a (Mach g h) -> args_ok g (me h) args ->
+  forall a g h args, R a (Mach g h) -> unclaimed h -> args_ok g (me h) args ->
   exists r a' g' h' l, m args (Mach g (h, [])) = Some (r, Mach g' (h', l)) /\ R a' (Mach g' h').
 Definition ends_related (P : program gvar) (f : string) (args_ok : list Z -> Prop) : Prop := ends_from (call P f) (fun _ _ => args_ok).
 (* And of the text. *)
@@ -153,18 +153,18 @@ Definition ends_alike (w : who) (Own : Z -> Prop) (T' Cs' : Z -> Prop) (g' : glo
   exists a3 h3', R a3 (Mach g' h3') /\ (forall p, T' p -> ~ hosts (Aset a3) p) /\ forall p, reached h1' 0 p -> hosts (Aset a3) p.
 (* [same]: the same labels in mid-handler; else those that are heard are the same. *)
 Definition keeps_step : Prop := forall same a w g h1 h2 T Cs args r1 r2 g1 g2 h1' h2' l1 l2, 0 <= vm w -> pre g (me h1) args ->
-  R a (Mach g h1) -> alike T Cs h1 h2 -> (forall p, T p -> own_page a w p) -> (forall c, Cs c -> its_cpus w h1 c) ->
+  R a (Mach g h1) -> unclaimed h1 -> alike T Cs h1 h2 -> (forall p, T p -> own_page a w p) -> (forall c, Cs c -> its_cpus w h1 c) ->
   m args (Mach g (h1, [])) = Some (r1, Mach g1 (h1', l1)) ->
   m args (Mach g (h2, [])) = Some (r2, Mach g2 (h2', l2)) ->
   (if same : bool then during h2 = during h1 else tell w l1 = tell w l2) -> Forall (fine w (own_page a w)) l1 -> Forall (fine w (own_page a w)) l2 ->
   r2 = r1 /\ g2 = g1 /\ exists T' Cs', ends_alike w (own_page a w) T' Cs' g1 h1' h2'.
 Lemma one_way : keeps_step.
 Proof.
-  intros same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2.
+  intros same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 U1 AL TO CO C1 C2 TL F1 F2.
   assert (V : vmid_of w <> 0) by (unfold vmid_of; lia).
   pose proof R1 as [W O _ _ _ _ _]. destruct (phantoms a w (me h1) W O) as (X & GX & PX).
   pose proof (shadow_related a w (me h1) g h1 X R1 GX) as R3. set (h3 := h1 <| tlb := tlb h1 ++ X |>) in *.
-  destruct (D a g h3 args R3 PA) as (r3 & a3 & g3 & h3' & l3 & C3 & R3').
+  destruct (D a g h3 args R3 U1 PA) as (r3 & a3 & g3 & h3' & l3 & C3 & R3').
   destruct (ST w (me h1) (own_page a w) same args V) as (d & _ & _ & L).
   assert (I : Handler.Rel w (me h1) (own_page a w) same false (Mach g (h1, [])) (Mach g (h2, [])) (Mach g (h3, []))).
   { split; [reflexivity|]. split; [reflexivity|]. split; [reflexivity|]. exists T0, Cs0. rewrite Forall_forall in GX.
@@ -188,8 +188,8 @@ Qed.
 
 Theorem it_hides : hides m pre.
 Proof.
-  intros a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 AL ME C1 C2 TL F1 F2.
-  destruct (one_way false _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW PA R1 AL (fun p Q => Q) (fun c Q => Q) C1 C2 TL F1 F2) as (ER & EG & T & Cs & AL' & CS & _ & a3 & h3 & _ & TN & RH).
+  intros a w g h1 h2 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 R2 U1 U2 AL ME C1 C2 TL F1 F2.
+  destruct (one_way false _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW PA R1 U1 AL (fun p Q => Q) (fun c Q => Q) C1 C2 TL F1 F2) as (ER & EG & T & Cs & AL' & CS & _ & a3 & h3 & _ & TN & RH).
   split; [exact ER|]. split; [exact EG|].
   assert (AS : alike (own_page a w) (its_cpus w h2) h2 h1).
   { assert (RT : forall c, root_vmid h2 c = root_vmid h1 c).
@@ -203,7 +203,7 @@ Proof.
     - exact (eq_sym (al_me _ _ _ _ AL)).
     - exact (eq_sym (al_inputs _ _ _ _ AL)).
     - exact (eq_sym (al_taken _ _ _ _ AL)). }
-  destruct (one_way false _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW ltac:(rewrite (al_me _ _ _ _ AL); exact PA) R2 AS (fun p Q => Q) (fun c Q => Q) C2 C1 (eq_sym TL) F2 F1) as (_ & _ & T2 & Cs2 & AL2 & _ & _ & a4 & h4 & _ & TN2 & RH2).
+  destruct (one_way false _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ VW ltac:(rewrite (al_me _ _ _ _ AL); exact PA) R2 U2 AS (fun p Q => Q) (fun c Q => Q) C2 C1 (eq_sym TL) F2 F1) as (_ & _ & T2 & Cs2 & AL2 & _ & _ & a4 & h4 & _ & TN2 & RH2).
   constructor.
   - intros p i WI [RC|RC].
     + apply (al_mem _ _ _ _ AL'); [exact WI|]. intro Q. exact (TN p Q (RH p RC)).
@@ -221,4 +221,6 @@ Theorem call_tells_nothing : forall P f pre d, ends_related P f pre -> plain str
 Proof. intros P f pre d D PL E. exact (it_hides _ _ D (call_stays _ _ _ PL E)). Qed.
 
 Lemma ends_of_does : forall P f pre spec, Isolation.does R P f pre spec -> ends_related P f pre.
-Proof. intros P f pre spec D a g h args HR PA. destruct (D a g h args HR PA) as (g' & h' & l & E & HR' & _). exists (fst (spec args a)), (snd (spec args a)), g', h', l. auto. Qed.
+Proof. intros P f pre spec D a g h args HR _ PA. destruct (D a g h args HR PA) as (g' & h' & l & E & HR' & _). exists (fst (spec args a)), (snd (spec args a)), g', h', l. auto. Qed.
+Lemma ends_of_does0 : forall P f pre spec, Isolation.does R0 P f pre spec -> ends_related P f pre.
+Proof. intros P f pre spec D a g h args HR UC PA. destruct (D a g h args (conj HR UC) PA) as (g' & h' & l & E & [HR' _] & _). exists (fst (spec args a)), (snd (spec args a)), g', h', l. auto. Qed.

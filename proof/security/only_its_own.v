@@ -15,23 +15,19 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 Section Page.
 Variables (v p i : Z).
-Hypothesis V : v <> 0.
 Hypothesis I : is_word i = true.
 Let w := p * 512 + i.
 Notation word h := (Map.get (Machine.mem h) w).
-Notation mine := (had_alone v p).
+(* What makes the page the VM's: that it has it to itself (below), or claims it (claim_kept.v). *)
+Variable mine : Machine.hw -> Prop.
+Hypothesis entry_mine : forall h e, safe h -> mine h -> In e (tlb h) -> maps (Machine.level e) (Machine.desc e) p -> Machine.vmid e = v.
+Hypothesis mine_not_free : forall h q, mine h -> free q h -> q <> p.
+Hypothesis mine_not_told : forall h q, mine (met h) -> ~ secret (met h) q -> ~ claimed q (met h) -> q <> p.
 
 (** What others do. *)
 
 Lemma word_other : forall q j, is_word j = true -> (q * 512 + j =? w) = (q =? p) && (j =? i).
 Proof. intros q j J. unfold w, is_word in *. lia. Qed.
-
-(* Who has an entry for the page is the VM. *)
-Lemma entry_mine : forall h e, safe h -> mine h -> In e (tlb h) -> maps (Machine.level e) (Machine.desc e) p -> Machine.vmid e = v.
-Proof.
-  intros h e (S & _) (l & k & d & A & M & U) IN ME. destruct (Z.eq_dec (Machine.vmid e) v) as [E|N]; auto. exfalso.
-  destruct (S _ _ _ _ _ _ _ _ p A (av_tlb _ _ IN) M ME ltac:(congruence)) as [[E _]|[_ E]]; auto.
-Qed.
 
 Lemma act_word : forall a h, safe h -> mine h -> word (act_step a h) = after_act v p i (h, Some a) (word h).
 Proof.
@@ -70,11 +66,6 @@ Qed.
 (* Met obligations leave the page alone. *)
 Definition leaves_it {A} (m : M Machine.hw A) : Prop := forall h a h', m h = Some (a, h') -> ok h' -> mine (others h) -> word h' = word (others h).
 
-Lemma mine_reached : forall h, mine h -> reached h v p.
-Proof. intros h (l & k & d & A & M & _). exists l, k, d. auto. Qed.
-Lemma mine_not_private : forall h q, mine h -> private q h -> q <> p.
-Proof. intros h q M P ->. exact (P v (mine_reached h M)). Qed.
-
 Lemma leaves_does : forall f, (forall h, word (f h) = word h) -> leaves_it (does f).
 Proof. intros f H h a h' E _ _. injection E as _ <-. apply H. Qed.
 Lemma leaves_gives : forall f, leaves_it (gives f).
@@ -88,7 +79,7 @@ Lemma leaves_alone : forall A q (f : Machine.hw -> A * Machine.hw), (forall h, o
   (forall h, q <> p -> word (snd (f h)) = word h) -> leaves_it (alone q f).
 Proof.
   intros A q f O H h a h' E OK M. unfold alone in E. destruct (held _ _); [discriminate|]. injection E as E. apply (f_equal snd) in E. cbn [snd] in E. subst h'.
-  rewrite O in OK. destruct OK as [_ PR]. rewrite H by exact (mine_not_private _ _ M PR). reflexivity.
+  rewrite O in OK. destruct OK as [_ PR]. rewrite H by exact (mine_not_free _ _ M PR). reflexivity.
 Qed.
 
 Lemma store_other : forall q j x h, q <> p -> is_word j = true -> word (store_word (q * 512 + j) x h) = word h.
@@ -108,12 +99,6 @@ Lemma load_mem : forall n a r h, Machine.mem (load_words n a r h) = Machine.mem 
 Proof. induction n as [|n IH]; intros; cbn [load_words]; auto. now rewrite IH. Qed.
 Lemma zero_fp_mem : forall n r h, Machine.mem (zero_fp n r h) = Machine.mem h.
 Proof. induction n as [|n IH]; intros; cbn [zero_fp]; auto. now rewrite IH. Qed.
-(* Nor to one that a VM has had to itself. *)
-Lemma mine_secret : forall h, mine (met h) -> secret (met h) p.
-Proof.
-  intros h (l & k & d & A & M & U). right. exists v, l, k, d. split; [exact V|]. split; [|auto]. clear - A.
-  induction A as [e IN|c|v l k d j d' A IH T J W S]; [apply av_tlb; exact IN|refine (av_root _ c)|eapply av_step; [exact IH|exact T|exact J|exact W|exact S]].
-Qed.
 Lemma others_met : forall h, exists h1, others h = met h1.
 Proof.
   intro h. unfold others. destruct (during h) as [|l rest]; [eauto|].
@@ -123,8 +108,8 @@ Proof.
 Qed.
 Lemma leaves_told : forall q j x, is_word j = true -> leaves_it (does (told_word q j x)).
 Proof.
-  intros q j x J h a h' E OK M. injection E as _ <-. destruct OK as [_ NS]. destruct (others_met h) as (h1 & E1). rewrite E1 in *.
-  change (word (store_word (q * 512 + j) x (met h1)) = word (met h1)). apply store_other; [|exact J]. intros ->. apply NS. exact (mine_secret h1 M).
+  intros q j x J h a h' E OK M. injection E as _ <-. destruct OK as [_ [NS NC]]. destruct (others_met h) as (h1 & E1). rewrite E1 in *.
+  change (word (store_word (q * 512 + j) x (met h1)) = word (met h1)). apply store_other; [|exact J]. exact (mine_not_told h1 q M NS NC).
 Qed.
 
 (* 512 and 66 of them are not to be unrolled. *)
@@ -204,3 +189,24 @@ Proof.
   exists (Mach gl (C_store.hw s)). split; [reflexivity|]. split; [reflexivity|]. now apply tracked_same.
 Qed.
 End Page.
+
+(** Of a page that a VM has to itself. *)
+
+Section Alone.
+Variables (v p : Z).
+Hypothesis V : v <> 0.
+Notation mine := (had_alone v p).
+(* Who has an entry for the page is the VM. *)
+Lemma alone_entry : forall h e, safe h -> mine h -> In e (tlb h) -> maps (Machine.level e) (Machine.desc e) p -> Machine.vmid e = v.
+Proof.
+  intros h e (S & _) (l & k & d & A & M & U) IN ME. destruct (Z.eq_dec (Machine.vmid e) v) as [E|N]; auto. exfalso.
+  destruct (S _ _ _ _ _ _ _ _ p A (av_tlb _ _ IN) M ME ltac:(congruence)) as [[E _]|[_ E]]; auto.
+Qed.
+Lemma alone_not_free : forall h q, mine h -> free q h -> q <> p.
+Proof. intros h q (l & k & d & A & M & _) [P _] ->. apply (P v). exists l, k, d. auto. Qed.
+Lemma alone_not_told : forall h q, mine (met h) -> ~ secret (met h) q -> ~ claimed q (met h) -> q <> p.
+Proof.
+  intros h q (l & k & d & A & M & U) NS _ ->. apply NS. right. exists v, l, k, d. split; [exact V|]. split; [|auto]. clear - A.
+  induction A as [e IN|c|v l k d j d' A IH T J W S]; [apply av_tlb; exact IN|refine (av_root _ c)|eapply av_step; [exact IH|exact T|exact J|exact W|exact S]].
+Qed.
+End Alone.

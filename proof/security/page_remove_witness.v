@@ -50,7 +50,7 @@ Local Opaque the_memory.                                (* [cbn] must not comput
 (* CPU 1 runs VM 0, VMID 1; the others run the host. *)
 Definition the_registers : Map.t Z := Map.set (Map.const (512 * 4096)) (1 * 128 + VTTBR_EL2) (2 ^ 48 + 520 * 4096).
 Definition the_hw (acts : list (list act)) : Machine.hw :=
-  Hw the_memory [] [] the_registers (Map.const 0) 0 (512, 1024) (512, 515) (fun _ => 0) 0 acts (fun _ => False) True.
+  Hw the_memory [] [] the_registers (Map.const 0) 0 (512, 1024) (512, 515) (fun _ => 0) 0 acts (fun _ => False) (fun _ _ _ => False) True.
 
 (** The abstract state, pointwise. *)
 
@@ -334,6 +334,7 @@ Proof.
   - intros p i d _ _ _ H. unfold visible in H. change (unseen (the_hw acts)) with (@nil (Z * Z)) in H. cbn [existsb] in H.
     rewrite orb_false_r in H. apply Z.eqb_eq in H. exact H.
   - intros p [].
+  - intros v x p [].
   - exact I.
   - now constructor.
 Qed.

@@ -30,7 +30,7 @@ Definition acted (l : list Machine.act) (h : Machine.hw) : Machine.hw := fold_le
 Definition w_written (during : list (list Machine.act)) : Machine.hw :=
   let h := acted host_writes w_hw in
   Machine.Hw (Machine.mem h) (Machine.unseen h) (Machine.tlb h) (Machine.reg h) (Machine.fp h) (Machine.me h)
-    (Machine.ram h) (Machine.engine h) (Machine.inputs h) (Machine.taken h) during (Machine.secret h) (Machine.ok h).
+    (Machine.ram h) (Machine.engine h) (Machine.inputs h) (Machine.taken h) during (Machine.secret h) (Machine.claims h) (Machine.ok h).
 
 (* What others do keeps [R]. *)
 Lemma acted_related : forall l a gl h, Relation.R a (Mach gl h) -> Relation.R a (Mach gl (acted l h)).

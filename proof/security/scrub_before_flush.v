@@ -43,6 +43,6 @@ Proof. vm_compute. reflexivity. Qed.
 
 Theorem scrub_before_flush : ~ page_remove_correct (leaky Program.core).
 Proof.
-  intro H. destruct (H w_a w_s 0 4096 1 witness) as (st & x1 & x2 & a' & s' & _ & E & _); try (unfold u64; lia).
+  intro H. destruct (H w_a w_s 0 4096 1 witness (fun _ y p F => match F : False with end)) as (st & x1 & x2 & a' & s' & _ & E & _); try (unfold u64; lia).
   rewrite leaky_crashes in E. discriminate.
 Qed.

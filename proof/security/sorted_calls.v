@@ -223,12 +223,12 @@ Definition takes_traps (g : globals) (c : Z) (args : list Z) : Prop :=
   manifest_ok g /\ vcpu_traps.x_ok c g /\ 0 <= c < NIE_MAX_CPUS /\ exists kind, args = [c; kind].
 Lemma traps_end : forall P, trap_safe P -> ends_from (call P "trap") takes_traps.
 Proof.
-  intros P T a g h args HR (MO & XO & _ & kind & ->). destruct (T a (Mach g h) kind HR MO XO) as (r & b & s' & E & _ & HB & _). eapply run_ends; eauto.
+  intros P T a g h args HR UC (MO & XO & _ & kind & ->). destruct (T a (Mach g h) kind HR UC MO XO) as (r & b & s' & E & _ & HB & _). eapply run_ends; eauto.
 Qed.
 Theorem traps_in_step : keeps_step (call Program.core "trap") takes_traps.
 Proof.
-  intros same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2. rewrite sorted_core_same in C1, C2.
+  intros same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 U1 AL TO CO C1 C2 TL F1 F2. rewrite sorted_core_same in C1, C2.
   refine (one_way (call sorted_core "trap") takes_traps _ (call_stays sorted_core "trap" true (plain_if _ sorted_core_plain) trap_in_step)
-    same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 AL TO CO C1 C2 TL F1 F2).
-  intros b g' h args' HR PA'. destruct (traps_end _ Theorems.trap_is_safe b g' h args' HR PA') as (r & a' & g2' & h' & l & E & HR'). rewrite sorted_core_same in E. eauto 8.
+    same a w g h1 h2 T0 Cs0 args r1 r2 g1 g2 h1' h2' l1 l2 VW PA R1 U1 AL TO CO C1 C2 TL F1 F2).
+  intros b g' h args' HR UC PA'. destruct (traps_end _ Theorems.trap_is_safe b g' h args' HR UC PA') as (r & a' & g2' & h' & l & E & HR'). rewrite sorted_core_same in E. eauto 8.
 Qed.

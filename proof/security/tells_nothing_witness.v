@@ -17,9 +17,9 @@ Open Scope Z_scope.
 Open Scope list_scope.
 
 (* The machines of leak_scrub: VM 0 runs on CPU 1 and has a word in page 523, [x] or [y]. *)
-Lemma alike_memory : forall T Cs m m' u t r f c ra e i n d s o,
+Lemma alike_memory : forall T Cs m m' u t r f c ra e i n d s k o,
   (forall p j, is_word j = true -> ~ T p -> Map.get m' (p * 512 + j) = Map.get m (p * 512 + j)) ->
-  alike T Cs (Hw m u t r f c ra e i n d s o) (Hw m' u t r f c ra e i n d s o).
+  alike T Cs (Hw m u t r f c ra e i n d s k o) (Hw m' u t r f c ra e i n d s k o).
 Proof. intros. constructor; auto. Qed.
 Lemma they_are_alike : forall x y, alike (own_page the_state victim) (its_cpus victim (hw_with x)) (hw_with x) (hw_with y).
 Proof.
@@ -90,7 +90,7 @@ Proof.
   cbn [C_store.hw fst snd] in *. injection F5 as V A1 A2 A3 S1. injection F6 as _ _ _ _ S2. injection TL as TL TA. cbn [option_map snd] in AL. injection AL as AL. pose proof (eq_trans (eq_sym TA) AL) as AL2.
   assert (ARGS : three_words its_args).
   { exists 0, (262144 * 4096), 1. unfold its_args, statements.u64. repeat split; lia. }
-  destruct (H the_state victim the_globals (hw_with 5) (hw_with 6) its_args _ _ _ _ _ _ _ _ ltac:(cbn; lia) ARGS (starts_are_related 5) (starts_are_related 6)
+  destruct (H the_state victim the_globals (hw_with 5) (hw_with 6) its_args _ _ _ _ _ _ _ _ ltac:(cbn; lia) ARGS (starts_are_related 5) (starts_are_related 6) (fun _ _ _ F => F) (fun _ _ _ F => F)
     (they_are_alike 5 6) ltac:(vm_compute; discriminate) E1 E2 TL (alone_fine _ _ _ AL) (alone_fine _ _ _ AL2)) as (_ & _ & HA).
   pose proof (ha_words _ _ _ HA 523 7 eq_refl (or_introl (host_reaches _ V A1 A2 A3))) as Q.
   change (523 * 512 + 7) with secret_word in Q. congruence.

@@ -133,7 +133,7 @@ Proof.
   assert (EV : cpu_vm (cpu_at a0 c) = cpu_vm (cpu_at a c) /\ cpu_vcpu (cpu_at a0 c) = cpu_vcpu (cpu_at a c)).
   { unfold a0. rewrite (core_is_correct.arrives_cpu a s c (hw before) c), Z.eqb_refl. auto. }
   destruct EV as [EV EI]. assert (GU0 : cpu_vm (cpu_at a0 c) <> CPU_HOST) by (now rewrite EV).
-  destruct (TC w a0 before (Step.kind e) HR D0 XO) as (content & r & m & E & ER & HB & K & TL & _).
+  destruct (TC w a0 before (Step.kind e) HR (unclaimed_spares _ _ _ _ (core_is_safe.unclaimed_alike _ _ (core_is_safe.go_claims _ _ G) AL)) D0 XO) as (content & r & m & E & ER & HB & K & TL & _).
   change (me (hw before)) with c in *. specialize (TL GU0).
   set (spec := nie.spec.trap.trap.trap c (Step.kind e) _ content a0) in *.
   assert (ES : spec = (TRAP_RESUME, fst (nie.spec.trap.trap.vcpu_trap c (Step.kind e) a0), snd (nie.spec.trap.trap.vcpu_trap c (Step.kind e) a0))).

@@ -31,10 +31,10 @@ Proof.
   pose proof (good_mid a s c _ h G C AL eq_refl (vectors_quiet c s (glob s))) as MI. destruct (R_of_mid _ _ _ MI) as [HR RO].
   set (a1 := snapshot a (C_store.glob (Mach (vectors_save c s (glob s)) h)) (C_store.hw (Mach (vectors_save c s (glob s)) h))) in *.
   assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros r Rr; rewrite vectors_at by auto; apply Z.mod_pos_bound; lia).
-  destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & DID & HB & MO & OFF).
+  destruct (TS a1 (Mach (vectors_save c s (glob s)) h) (kind e) HR (mi_claims _ _ _ _ MI) (mi_man _ _ _ _ MI) XO) as (r & b & [g' h'] & E & DID & HB & MO & UC & OFF).
   assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> cpu_vm (cpu_at b d) = cpu_vm (cpu_at a d)).
   { intros d' D N'. rewrite (did_others _ _ _ DID d' D N'). now destruct (ro_runs _ _ _ RO d' D) as [-> _]. }
-  destruct (engine_good P "trap" [c; kind e] c s h g' h' [r] b E HB MO) as (s2 & l2 & EQ & GB & _).
+  destruct (engine_good P "trap" [c; kind e] c s h g' h' [r] b E HB UC MO) as (s2 & l2 & EQ & GB & _).
   { intros d' D N' O. rewrite (OT d' D N'). now apply (go_off _ _ G). }
   { intro X. exact (OFF (proj1 (Z.eqb_eq _ _) X)). }
   rewrite EQ in N. injection N as <- _. exists b. assert (SO : trap_steps_preserve.sound a1) by (eapply trap_steps_preserve.step_sound; [exact C|apply trap_steps.Registers; exact RO|exact (go_sound _ _ G)]).
@@ -51,10 +51,10 @@ Proof.
   set (a1 := snapshot a (C_store.glob (Mach (vectors_save c s (glob s)) h)) (C_store.hw (Mach (vectors_save c s (glob s)) h))) in *.
   assert (HO : cpu_vm (cpu_at a1 c) = CPU_HOST).
   { destruct (ro_runs _ _ _ RO c C) as [-> _]. apply (go_off _ _ G); auto. }
-  destruct (SS a1 (Mach (vectors_save c s (glob s)) h) HR (mi_man _ _ _ _ MI) HO) as (b & [g' h'] & E & RB & HB & MO).
+  destruct (SS a1 (Mach (vectors_save c s (glob s)) h) HR (mi_claims _ _ _ _ MI) (mi_man _ _ _ _ MI) HO) as (b & [g' h'] & E & RB & HB & MO & UC).
   assert (OT : forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> cpu_vm (cpu_at b d) = cpu_vm (cpu_at a d)).
   { intros d' D N'. destruct (ro_runs _ _ _ RB d' D) as [-> _]. now destruct (ro_runs _ _ _ RO d' D) as [-> _]. }
-  destruct (engine_good P "cpu_start" [c] c s h g' h' [] b E HB MO) as (s2 & l2 & EQ & GB & _).
+  destruct (engine_good P "cpu_start" [c] c s h g' h' [] b E HB UC MO) as (s2 & l2 & EQ & GB & _).
   { intros d' D N' O. rewrite (OT d' D N'). now apply (go_off _ _ G). }
   { discriminate. }
   rewrite EQ in N. injection N as <- _. exists b. constructor; auto.

@@ -209,7 +209,7 @@ Proof.
   { eapply fine_weak; [|exact F1]. intros p Q. apply own_a1, low_own; [exact VW|exact (go_sound _ _ G1)|exact WA|exact (has_low _ _ _ _ G1 Q)]. }
   assert (K2 : Forall (fine w (own_page a1 w)) l2).
   { eapply fine_weak; [|exact F2]. intros p Q. apply own_a1, other_own, low_own; [exact VW|exact (go_sound _ _ G2)|exact WB|exact (has_low _ _ _ _ G2 Q)]. }
-  destruct (KS same a1 w g h1 h2 T Cs args r1 r2 g1 g2 k1 k2 l1 l2 VW PR HR AL TO CO C1 C2 SAME K1 K2) as (-> & -> & T' & Cs' & AL' & RU' & OW' & a3 & h3 & R3 & NH & _).
+  destruct (KS same a1 w g h1 h2 T Cs args r1 r2 g1 g2 k1 k2 l1 l2 VW PR HR (mi_claims _ _ _ _ begins) AL TO CO C1 C2 SAME K1 K2) as (-> & -> & T' & Cs' & AL' & RU' & OW' & a3 & h3 & R3 & NH & _).
   assert (OWN : forall p, T' p -> own_page a' w p).
   { intros p Q. apply still_own; [now apply a1_own, OW'|]. intro H. apply (NH p Q). apply access_hosts; [exact (R_wf _ _ R3)|].
     pose proof (go_globals _ _ (we_good _ _ _ _ W1)) as GA. rewrite EG1 in GA. pose proof (R_globals _ _ R3) as G3. cbn [C_store.glob] in G3.

@@ -13,7 +13,7 @@ From nie.lib Require Import Wp.
 From nie.spec Require Import Core.
 From nie.proof.refine Require Import Relation Midway statements trap_statement trap_is_safe boot_is_safe Described host_call_exact Standing quick_exact.
 From nie.proof.refine Require Exact.
-From nie.proof.security Require Import Watched.
+From nie.proof.security Require Import Watched Claimed.
 From nie.spec Require Import Step Vectors.
 From nie.proof.security Require Import core_is_safe trace_statement core_is_correct vectors_frame vectors_quick.
 Import ListNotations RecordSetNotations.
@@ -52,11 +52,11 @@ Definition serves_right (P : program gvar) : Prop := forall w a s c e ins dur, g
 #[local] Opaque save load run_of call.
 
 (* The engine has come back, and the CPU has loaded what is in [l]. *)
-Lemma resumed_good : forall l c is_off g h s b, R b (Mach g h) -> manifest_ok g ->
+Lemma resumed_good : forall l c is_off g h s b, R b (Mach g h) -> unclaimed h -> manifest_ok g ->
   (forall d, 0 <= d < NIE_MAX_CPUS -> d <> c -> Map.get (off s) d = true -> cpu_vm (cpu_at b d) = CPU_HOST) -> (is_off = true -> cpu_vm (cpu_at b c) = CPU_HOST) ->
   good b (resumed l c is_off g h s).
 Proof.
-  intros l c is_off g h s b HR MO OT ON. eapply good_R; [exact HR|exact MO|reflexivity|constructor; reflexivity|].
+  intros l c is_off g h s b HR UC MO OT ON. eapply good_R; [exact HR|exact UC|exact MO|reflexivity|constructor; reflexivity|].
   intros d D O. change (Map.get (Map.set (off s) c is_off) d = true) in O. rewrite Map.get_set in O. destruct (Z.eqb_spec d c) as [->|N]; auto.
 Qed.
 Lemma resumed_x : forall l c is_off g h s r, x (resumed l c is_off g h s) c r = if in_dec Z.eq_dec r l then at1 cpus_x g (c * 31 + r) else x s c r.
@@ -104,6 +104,8 @@ Proof.
   { intros b g CB GB. eapply described_same; [exact D|exact CB|]. rewrite GB. destruct K as [KC _]. change (field config_word g2 = field config_word g1) in KC. rewrite KC. apply (fo_field _ _ _ F1). discriminate. }
   assert (OK2 : ok h2).
   { destruct (spec_quick c (kind e) a1); [destruct REST as (b & HB & _)|rename REST into HB]; destruct (R_hw _ _ HB) as (m & W & _); exact (w_ok _ _ _ _ _ _ W). }
+  assert (UC : unclaimed h) by exact (unclaimed_alike _ _ (go_claims _ _ G) AL).
+  assert (UC2 : unclaimed h2) by exact (run_unclaimed _ _ _ _ _ _ E UC).
   assert (ME2 : me h2 = c) by (destruct K as [_ KS]; exact (vcpu_run_refines.st_me _ _ KS)).
   destruct (watched_run P "quick"%string [c; kind e] g1 h _ g2 h2 E OK2) as (l1 & W1 & S1). unfold serve. fold g1.
   destruct (spec_quick c (kind e) a1) eqn:Q.
@@ -116,7 +118,7 @@ Proof.
     pose proof (effect_alike c l k a1) as AE. rewrite <- EB in AE.
     assert (BV : forall d, cpu_vm (cpu_at b d) = cpu_vm (cpu_at a d)) by (intro d; destruct (vcpu_run_preserves.al_runs _ _ AE d) as [-> _]; apply VM).
     split; [now rewrite W1|]. split; [exact S1|].
-    split; [apply resumed_good; [exact HB|exact MO2|intros d DD N O; rewrite BV; now apply (go_off _ _ G)|discriminate]|].
+    split; [apply resumed_good; [exact HB|exact UC2|exact MO2|intros d DD N O; rewrite BV; now apply (go_off _ _ G)|discriminate]|].
     split; [apply D2; [rewrite (vcpu_run_preserves.al_cfg _ _ AE); reflexivity|reflexivity]|]. split; [exact BE|].
     split; [|split; [apply resumed_off|]].
     + pose proof (R_regs _ _ HB) as [_ RH RF _]. cbn [C_store.hw] in RH, RF. rewrite ME2 in RH, RF. split; [|split].
@@ -139,8 +141,8 @@ Proof.
     assert (XO : vcpu_traps.x_ok c g3) by (intros r Rr; rewrite X3 by exact Rr; unfold X0; rewrite (GF _ r Rr); apply Z.mod_pos_bound; lia).
     pose proof TC as TC'. specialize (TC' w a0 (Mach g3 h2) (kind e)). pose proof TS as TS'. specialize (TS' a0 (Mach g3 h2) (kind e)).
     change (me (C_store.hw (Mach g3 h2))) with (me h2) in *. rewrite ME2 in *. cbn [C_store.hw C_store.glob] in *.
-    destruct (TC' HR3 D3 XO) as (content & r & [g4 h4] & E4 & ER & HB & KB & TL & MS). clear TC'.
-    destruct (TS' HR3 MO3 XO) as (r0 & b0 & s0 & E0 & DID & HB0 & MO0 & OFF). clear TS'.
+    destruct (TC' HR3 (unclaimed_spares _ _ _ _ UC2) D3 XO) as (content & r & [g4 h4] & E4 & ER & HB & KB & TL & MS). clear TC'.
+    destruct (TS' HR3 UC2 MO3 XO) as (r0 & b0 & s0 & E0 & DID & HB0 & MO0 & UC4 & OFF). clear TS'.
     assert (EE : Some ([r0], s0) = Some ([r], Mach g4 h4)) by (etransitivity; [symmetry; exact E0|exact E4]). injection EE as -> ->.
     assert (EI : vcpu_run_refines.inputs_from h2 = fun n => ins n).
     { unfold vcpu_run_refines.inputs_from. destruct K as [_ KS]. pose proof (vcpu_run_refines.st_inputs _ _ KS) as IN. change (inputs h2 = inputs h) in IN. rewrite IN, TK. reflexivity. }
@@ -153,7 +155,7 @@ Proof.
     split; [now apply safe_app|].
     assert (BV : forall d, 0 <= d < NIE_MAX_CPUS -> cpu_vm (cpu_at (snd spec) d) = cpu_vm (cpu_at b0 d)).
     { intros d DD. transitivity (at1 cpus_vm g4 d); [symmetry|]; [exact (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HB) d DD))|exact (h_cpu_vm _ _ _ (g_cpus _ _ (R_globals _ _ HB0) d DD))]. }
-    split; [apply resumed_good; [exact HB|exact MO4| |]|].
+    split; [apply resumed_good; [exact HB|exact UC4|exact MO4| |]|].
     + intros d DD N O. rewrite BV, (did_others _ _ _ DID d DD N), EA, VM by exact DD. now apply (go_off _ _ G).
     + intro RO. rewrite BV by exact C. apply OFF. now apply Z.eqb_eq.
     + assert (KG : field config_word g4 = field config_word g3) by exact (proj1 KB).

@@ -56,7 +56,7 @@ Definition w_mem : Map.t Z :=
 Definition w_entry : entry := Entry 1 1 3 1 (1027 * 4096 + 2047) false.
 Definition w_hw : Machine.hw :=
   Hw w_mem [] [w_entry] (Map.set (Map.const (512 * 4096)) (1 * 128 + 41) (1 * 2 ^ 48 + 1024 * 4096)) (Map.const 0) 0
-     (512, 1536) (512, 1024) (fun _ => 0) 0 [] (fun _ => False) True.
+     (512, 1536) (512, 1024) (fun _ => 0) 0 [] (fun _ => False) (fun _ _ _ => False) True.
 
 Definition g_of (f : Z * Z * Z * Z -> Z) : Map.t Z := tabulate 518 0 (fun i => f (owner_words (w_owner (i + 512)))) (Map.const 0).
 (* SHA-256 of nothing. *)
@@ -343,6 +343,7 @@ Proof.
   - apply Aset_apart, w_wf.
   - apply Aset_safe; [apply w_wf|cbn; lia|cbn; lia].
   - intros p i d I N V S. unfold visible in S. apply orb_prop in S as [S|S]; [now apply Z.eqb_eq in S|discriminate].
+  - intros v x p [].
   - constructor; auto.
   - constructor; auto.
 Qed.
