@@ -27,17 +27,17 @@ Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 
 (** PAGE_REMOVE leaves no page of its range with the VM. *)
 
-Lemma removed_is_back : forall a vm ipa n p x, wf a -> onto a -> page_remove.page_remove_check a vm ipa n = NIE_OK -> State.in_ram a p = true -> own a p = Data vm x ->
-  State.page_of ipa <= x < State.page_of ipa + n -> own (snd (page_remove.page_remove vm ipa n a)) p = Host.
+Lemma removed_is_back : forall a vm ipa n p x, wf a -> onto a -> nie.spec.call.page_remove.page_remove_check a vm ipa n = NIE_OK -> State.in_ram a p = true -> own a p = Data vm x ->
+  State.page_of ipa <= x < State.page_of ipa + n -> own (snd (nie.spec.call.page_remove.page_remove vm ipa n a)) p = Host.
 Proof.
-  intros a vm ipa n p x W O E R D X. pose proof E as EC. unfold page_remove.page_remove_check in EC.
+  intros a vm ipa n p x W O E R D X. pose proof E as EC. unfold nie.spec.call.page_remove.page_remove_check in EC.
   destruct (vm_exists vm); [|discriminate]. destruct (vm_is a vm NIE_VM_ACTIVE NIE_VM_STOPPED); [|discriminate]. destruct (State.aligned ipa); [|discriminate].
   destruct (State.range_ok (State.page_of ipa) n) eqn:E4; [|discriminate]. destruct (in_ipa_space ipa); [|discriminate]. unfold State.range_ok in E4.
   set (y := State.page_of ipa) in *. assert (C : 1 <= n /\ y mod 512 + n <= 512) by lia.
   destruct (slot_at a vm 2 (y / 512)) as [| |t|t|t|t] eqn:T; try discriminate.
-  assert (P : forall j, 0 <= j < n -> page_at a vm (y + j) = Some (page_remove.first_of a vm y + j)) by (intros j J; eapply pages_ok; eauto; lia).
-  set (first := page_remove.first_of a vm y) in *. unfold page_remove.page_remove. rewrite E. change (NIE_OK =? NIE_OK) with true. cbv zeta iota. cbn [snd].
-  pose proof (mid_i a W O vm y first n t C T P n ltac:(lia)) as M.
+  assert (P : forall j, 0 <= j < n -> page_at a vm (y + j) = Some (nie.spec.call.page_remove.first_of a vm y + j)) by (intros j J; eapply pages_ok; eauto; lia).
+  set (first := nie.spec.call.page_remove.first_of a vm y) in *. unfold nie.spec.call.page_remove.page_remove. rewrite E. change (NIE_OK =? NIE_OK) with true. cbv zeta iota. cbn [snd].
+  pose proof (mid_i a (fun _ => 0) vm y first n t C P n ltac:(lia)) as M.
   pose proof (P (x - y) ltac:(lia)) as Q. replace (y + (x - y)) with x in Q by lia. unfold page_at in Q.
   assert (Y2 : x / 512 = y / 512) by lia.
   destruct (on_data _ O p vm x R D) as [S|S]; [|rewrite Y2, T in S; discriminate S]. rewrite S in Q. injection Q as ->.
@@ -80,7 +80,7 @@ Proof.
     + apply (ipa_bare v x p [(hw s, Some d)] [(with_claims claim (hw s), Some d)]); [now rewrite with_noted|]. apply its_ipa.
       * constructor; [exact claimed_safe|constructor].
       * intros h b [E|[]]. injection E as <- _. exact the_claim.
-    + intros i I. pose proof (act_word (v + 1) p i I (its v x p) (its_entry v x p) (its_not_free v x p) (its_not_told v x p) d (with_claims claim (hw s)) claimed_safe the_claim) as E.
+    + intros i I. pose proof (act_word (v + 1) p i I (its v x p) (its_entry v x p i) (its_not_free v x p) (its_not_told v x p) d (with_claims claim (hw s)) claimed_safe the_claim) as E.
       rewrite with_noted, act_noted in E. change (word_at (do_step (Hardware d) s) p i) with (Map.get (Machine.mem (act_step d (hw s))) (p * 512 + i)).
       etransitivity; [exact E|]. unfold after_log. cbn [fold_left]. destruct d; reflexivity.
   - split; [intros h n o j u e []|]. intros i _. unfold word_at. cbn [do_step]. now destruct (_ && _ && _ && _)%bool.
@@ -106,7 +106,7 @@ Proof.
   - cbn [next] in N. injection N as <- _. exact (software_keeps a s v p x G RP V X OA d).
   - destruct (next_follows P TC TS SC z a s _ s' g G D N) as (b0 & GB0 & _ & C & PO & _ & content & EB).
     pose proof N as N0. cbn [next] in N0. destruct (is_cpu c && negb (Map.get (off s) c) && possible e)%bool; [|discriminate N0].
-    set (h := take c e (enter c i d (hw s))) in *. assert (AL : alike (hw s) h) by (eapply alike_trans; [apply alike_enter|apply alike_take]).
+    set (h := Step.take c e (Step.enter c i d (hw s))) in *. assert (AL : alike (hw s) h) by (eapply alike_trans; [apply alike_enter|apply alike_take]).
     pose proof (arrives_R a s c h G C AL eq_refl) as HR. pose proof (arrives_described a s c h z D) as D0. set (a0 := arrives c s h a) in *.
     assert (W0 : wf a0) by exact (R_wf _ _ HR). assert (O0 : onto a0) by exact (R_onto _ _ HR).
     pose proof (related_with a0 (vectors_save c s (glob s)) h (claim v p x) HR (claim_holds v p x V X a0 W0 O0 RP OA)) as HC.
@@ -122,13 +122,13 @@ Proof.
       change (NIE_PAGE_REMOVE =? NIE_VCPU_RUN) with false. change (NIE_PAGE_REMOVE =? NIE_VM_DESTROY) with false. change (NIE_PAGE_REMOVE =? NIE_VCPU_DESTROY) with false.
       change (NIE_PAGE_REMOVE =? NIE_TABLE_REMOVE) with false. change (NIE_PAGE_REMOVE =? NIE_PAGE_REMOVE) with true. cbv iota.
       pose proof (removed_is_back a0 (Registers.x_of a0 c 1) (Registers.x_of a0 c 2) (Registers.x_of a0 c 3) p x W0 O0 CK RP ltac:(rewrite EVM; exact OA) XR) as H.
-      revert H. destruct (page_remove.page_remove (Registers.x_of a0 c 1) (Registers.x_of a0 c 2) (Registers.x_of a0 c 3) a0) as [[[st x1] x2] a1]. cbn [snd]. intro H. exact H. }
+      revert H. destruct (nie.spec.call.page_remove.page_remove (Registers.x_of a0 c 1) (Registers.x_of a0 c 2) (Registers.x_of a0 c 3) a0) as [[[st x1] x2] a1]. cbn [snd]. intro H. exact H. }
     destruct (TC z a0 (Mach (vectors_save c s (glob s)) (with_claims (claim v p x) h)) (kind e) HC SP D0 XO) as (ct & r & [g2 h2] & RUN & _ & RB & _).
     exact (engine_keeps s v p x _ _ c h s' g _ g2 h2 _ N0 eq_refl RUN RB).
   - destruct (next_follows P TC TS SC z a s _ s' g G D N) as (b0 & GB0 & _ & F).
     pose proof N as N0. cbn [next] in N0. destruct (is_cpu c && Map.get (off s) c)%bool eqn:B; [|discriminate N0]. apply andb_prop in B as [IC IO].
     assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia).
-    set (h := enter c i d (hw s)) in *. pose proof (alike_enter c i d (hw s)) as AL. fold h in AL. pose proof (arrives_R a s c h G C AL eq_refl) as HR. set (a0 := arrives c s h a) in *.
+    set (h := Step.enter c i d (hw s)) in *. pose proof (alike_enter c i d (hw s)) as AL. fold h in AL. pose proof (arrives_R a s c h G C AL eq_refl) as HR. set (a0 := arrives c s h a) in *.
     pose proof (related_with a0 (vectors_save c s (glob s)) h (claim v p x) HR (claim_holds v p x V X a0 (R_wf _ _ HR) (R_onto _ _ HR) RP OA)) as HC.
     assert (HO : cpu_vm (cpu_at a0 c) = CPU_HOST) by (unfold a0; rewrite (arrives_cpu a s c h c), Z.eqb_refl; exact (go_off _ _ G c C IO)).
     destruct (SC a0 (Mach (vectors_save c s (glob s)) (with_claims (claim v p x) h)) HC HO) as ([g2 h2] & RUN & RB & _).
