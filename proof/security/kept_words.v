@@ -24,6 +24,6 @@ Definition keeps_words (P : program gvar) : Prop := forall z a b s l s' g v p x,
   at_its_ipa v x p (moments s l g) /\ forall i, is_word i = true -> word_at s' p i = after_log (v + 1) p i (moments s l g) (word_at s p i).
 
 (* A page that PAGE_ADD_ZERO gives holds zeros, and what the VM has stored since. *)
-Definition zeroes_words (P : program gvar) : Prop := forall w a b s l s' g p x, 0 <= vm w < NIE_MAX_VMS -> good a s -> next P s l = Ok s' g -> good b s' ->
-  succeeded NIE_PAGE_ADD_ZERO w s s' l = true -> State.in_ram a p = true -> own a p = Host -> own b p = Data (vm w) x ->
+Definition zeroes_words (P : program gvar) : Prop := forall z w a b s l s' g p x, 0 <= vm w < NIE_MAX_VMS -> good a s -> described z a (glob s) -> next P s l = Ok s' g -> good b s' ->
+  succeeded NIE_PAGE_ADD_ZERO w s s' l = true -> State.in_ram a p = true -> x < 2 ^ 26 -> own a p = Host -> own b p = Data (vm w) x ->
   at_its_ipa (vm w) x p g /\ forall i, is_word i = true -> word_at s' p i = after_log (vm w + 1) p i g 0.
