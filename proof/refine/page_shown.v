@@ -28,7 +28,7 @@ Qed.
 Theorem page_add_shows_measured : page_add_shows Program.core.
 Proof.
   intros a gl h vm ipa pa count HR HV HI HP HC E.
-  destruct (measured_shown a gl h vm ipa pa count HR HV HI HP HC E) as (content & gl' & h' & before & after & U & R' & _ & _ & S).
+  destruct (measured_shown a gl h vm ipa pa count HR HV HI HP HC E []) as (content & gl' & h' & before & after & U & R' & _ & _ & S & _).
   exists content, gl', h', before, after. split; [|auto].
   exact (Program.core_means "call_page_add"%string nie.generated.call.page_add.call_page_add_sem eq_refl [vm; ipa; pa; count] _ NIE_OK _ U).
 Qed.

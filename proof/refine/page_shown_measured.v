@@ -97,13 +97,15 @@ Proof.
 Qed.
 
 (* The whole of it, watched. *)
-Theorem measured_shown : exists content g' h' before after,
-  @call_page_add _ watching vm ipa pa count (Mach gl (h, [])) = Some (NIE_OK, Mach g' (h', before ++ after)) /\
+Theorem measured_shown : forall l0, exists content g' h' before after,
+  @call_page_add _ watching vm ipa pa count (Mach gl (h, l0)) = Some (NIE_OK, Mach g' (h', l0 ++ before ++ after)) /\
   R (snd (spec_page_add vm ipa pa count content a)) (Mach g' h') /\
   @call_page_add _ Core.machine vm ipa pa count (Mach gl h) = Some (NIE_OK, Mach g' h') /\ read_there (Mach gl h) vm ipa pa count content /\
-  forall i, 0 <= i < count -> shows a vm (p + i) (content i) before (after ++ [(h', None)]).
+  (forall i, 0 <= i < count -> shows a vm (p + i) (content i) before (after ++ [(h', None)])) /\
+  Forall (fun n => bounded (either a k) (vttbr h) (fst n)) before /\ Forall (fun n => bounded (Aset (snd (spec_page_add vm ipa pa count content a))) (vttbr h) (fst n)) after /\
+  bounded (Aset (snd (spec_page_add vm ipa pa count content a))) (vttbr h) h'.
 Proof.
-  set (run := @call_page_add _ Core.machine vm ipa pa count (Mach gl h)).
+  intro l0. set (run := @call_page_add _ Core.machine vm ipa pa count (Mach gl h)).
   destruct add_checked as (BU & V & PL). assert (ST : vm_state (vm_at a vm) <> NIE_VM_FREE) by (rewrite BU; discriminate).
   destruct (run_of_wp _ _ _ _ _ (page_add_refines a (Mach gl h) vm ipa pa count HR HV HI HP HC)) as (r & s' & U & content & Er & R' & _ & _ & RT).
   assert (HS : fst (spec_page_add vm ipa pa count content a) = NIE_OK).
@@ -129,7 +131,7 @@ Proof.
   rewrite (bind_known _ _ _ _ _ _ _ _ E1) in U.
   (* The watched one, up to there. *)
   unfold call_page_add.
-  destruct (goes none (either a k) (vttbr h) _ (Mach gl (h, [])) _ _ _ _ (q_add_check none (either a k) (vttbr h) vm ipa pa count _) E0) as (w0 & A0 & D0 & L0).
+  destruct (goes none (either a k) (vttbr h) _ (Mach gl (h, l0)) _ _ _ _ (q_add_check none (either a k) (vttbr h) vm ipa pa count _) E0) as (w0 & A0 & D0 & L0).
   rewrite (bind_known _ _ _ _ _ _ _ _ A0). change (negb (NIE_OK =? NIE_OK)) with false. cbv iota.
   rewrite (bind_known _ _ _ (ret (wrap U32 vm)) _ _ _ _ eq_refl). rewrite (wrap32 vm) by lia.
   assert (K0 : forall y w, drop w = Mach gl h0 -> @page_of _ y (drop w) = Some (y / 4096, Mach gl h0)) by (intros y w ->; apply page_of_run).
@@ -138,21 +140,22 @@ Proof.
   change (pa / 4096) with p. change (ipa / 4096) with x.
   replace (wrap U8 vm) with vm by (unfold wrap; cbn [width]; lia). rewrite (wrap32 x) by lia.
   destruct w2 as [gw [hw2 gs]]. injection D2 as -> ->.
-  destruct (goes none (either a k) (vttbr h) _ _ _ _ _ _ (either_donates a k h p count B0 m T1 gl h0 gs vm x G V ltac:(lia)) E1) as ([gl4 [h4 before]] & A3 & D3 & L3). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
+  destruct (goes none (either a k) (vttbr h) _ _ _ _ _ _ (either_donates a k h p count B0 m T1 gl h0 gs vm x G V ltac:(lia)) E1) as ([gl4 [h4 l4]] & A3 & D3 & L3). rewrite (bind_known _ _ _ _ _ _ _ _ A3).
   injection D3 as -> ->.
+  destruct (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ L0 L1) L2) L3) as (before & EQ & FB & _).
+  cbn [C_store.hw fst snd] in EQ, FB. subst l4.
   assert (NB : forall n q, In n before -> given p count q -> ~ reached (fst n) (vm + 1) q).
-  { intros n q I Gq. destruct (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ (looks_trans _ _ _ _ _ _ L0 L1) L2) L3) as (l0 & EQ & FB & _).
-    cbn [C_store.hw fst snd app] in EQ, FB. subst l0. destruct (FB (either_bounded a k h p count B0 m0 TA0 h X0)) as [_ FA]. rewrite Forall_forall in FA.
+  { intros n q I Gq. destruct (FB (either_bounded a k h p count B0 m0 TA0 h X0)) as [_ FA]. rewrite Forall_forall in FA.
     intro RE. exact (no_vm_reaches a k p count B0 _ _ vm q (FA n I) Gq RE (proj1 V)). }
   destruct (R_hw _ _ R') as (mf & XF & TF). pose proof (R_wf _ _ R') as WZ. pose proof (add_adds content) as AD.
   set (z := snd (spec_page_add vm ipa pa count content a)) in *.
   assert (P0 : 0 < p /\ p + count <= 2 ^ 27 + 1).
   { pose proof (c_ram _ (wf_c _ W)). destruct (F7 0) as [R0 _]; [lia|]. destruct (F7 (count - 1)) as [R1 _]; [lia|]. unfold in_ram in *. lia. }
   match goal with |- exists content g' h' before after, ?m1 _ = _ /\ _ => match type of U with ?m2 _ = _ =>
-    assert (RUN : runs (given p count) (Aset z) (vttbr h) (Mach gl1 (h1, before)) m1 m2) end end.
+    assert (RUN : runs (given p count) (Aset z) (vttbr h) (Mach gl1 (h1, l0 ++ before)) m1 m2) end end.
   { apply run_bind.
     { apply q_measuring. }
-    intros [] w5 E5. change (drop (Mach gl1 (h1, before))) with (Mach gl1 h1) in E5.
+    intros [] w5 E5. change (drop (Mach gl1 (h1, l0 ++ before))) with (Mach gl1 h1) in E5.
     assert (Y5 : exists gl5 h5, drop w5 = Mach gl5 h5 /\ at1 vms_root gl5 vm = root (vm_at a vm) /\ world h (Aset k) (Aset k) m (now m) h5).
     { clear U. revert E5. match goal with |- ?l _ = _ -> _ => set (loops := l) end. intro E5.
       assert (K : wp loops (fun _ s => exists gl5 h5, s = Mach gl5 h5 /\ at1 vms_root gl5 vm = root (vm_at a vm) /\ world h (Aset k) (Aset k) m (now m) h5) (Mach gl1 h1)).
@@ -180,12 +183,15 @@ Proof.
     destruct r as [[[q e] w] l]. split; [exact N|]. intros i t1 u u' I EA.
     destruct (entry_word p w i DESC_NORMAL t1 u u' WI ltac:(lia) ltac:(lia) EA) as [-> ->]. now apply (AW mf TF). }
   destruct (goes _ _ _ _ _ _ _ _ _ RUN U) as ([gl8 [h8 l8]] & A8 & D8 & after & L8 & S8). cbn [C_store.hw fst snd] in *.
-  destruct s' as [gl9 h9]. injection D8 as -> ->. subst l8. exists content, gl9, h9, before, after. split; [exact A8|]. split; [exact R'|].
+  destruct s' as [gl9 h9]. injection D8 as -> ->. subst l8. exists content, gl9, h9, before, after. split; [rewrite app_assoc; exact A8|]. split; [exact R'|].
   split; [exact U0|]. split; [exact RD|].
-  destruct S8 as [B8 S8]. intros i I. destruct (PC i I) as [P1 C1].
+  destruct S8 as [B8 S8].
+  assert (B2 : bounded (Aset z) (vttbr h) h1).
+  { eapply linked_bounded; [exact (ad_linked _ _ _ _ _ _ _ _ _ AD)|exact (ad_was _ _ _ _ _ _ _ _ _ AD)|exact (ad_is _ _ _ _ _ _ _ _ _ AD)|exact X1]. }
+  split; [|split; [exact (proj2 (FB (either_bounded a k h p count B0 m0 TA0 h X0)))|split; [exact (proj2 (B8 B2))|exact (proj1 (B8 B2))]]].
+  intros i I. destruct (PC i I) as [P1 C1].
   destruct (ad_own _ _ _ _ _ _ _ _ _ AD (p + i)) as (RQ & y & OQ); [unfold given; lia|].
-  eapply (shown a z h vm (p + i) y (content i) h1); eauto; [lia|apply (r_vttbr _ _ REGS)| | | |].
-  - eapply linked_bounded; [exact (ad_linked _ _ _ _ _ _ _ _ _ AD)|exact (ad_was _ _ _ _ _ _ _ _ _ AD)|exact (ad_is _ _ _ _ _ _ _ _ _ AD)|exact X1].
+  eapply (shown a z h vm (p + i) y (content i) h1); eauto; [lia|apply (r_vttbr _ _ REGS)| | |].
   - intros w J. symmetry. now apply C1.
   - apply S8. unfold given. lia.
   - intros n J. apply (NB n); auto. unfold given. lia.

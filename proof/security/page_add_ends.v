@@ -94,8 +94,8 @@ Proof.
   pose proof (R_moment _ _ (proj1 (R_moment _ _ HR))) as [HR1 _]. fold s1 in HR1.
   assert (XU : forall k, 0 <= k < 31 -> 0 <= x k < 2 ^ 64).
   { intros k K. pose proof (x_here a s HR k K) as Q. fold c in Q. rewrite <- Q. now apply XO. }
-  destruct (measured_shown a (glob s) (others (others (hw s))) (x 1) (x 2) (x 3) (x 4) HR1 (XU 1 ltac:(lia)) (XU 2 ltac:(lia)) (XU 3 ltac:(lia)) (XU 4 ltac:(lia)) OK) as
-    (c1 & g' & h' & before & after & _ & RZ & RUN & (s0 & s2 & E0 & E2 & RT) & SH).
+  destruct (measured_shown a (glob s) (others (others (hw s))) (x 1) (x 2) (x 3) (x 4) HR1 (XU 1 ltac:(lia)) (XU 2 ltac:(lia)) (XU 3 ltac:(lia)) (XU 4 ltac:(lia)) OK []) as
+    (c1 & g' & h' & before & after & _ & RZ & RUN & (s0 & s2 & E0 & E2 & RT) & SH & _).
   pose proof (trap_calls g' h' RUN) as TE. unfold wp in TE. destruct (trap c TRAP_SYNC s) as [[r m]|]; [|contradiction]. exists r, m. split; [reflexivity|].
   intros content TK i w I W. rewrite TE, (TK s0 s2 E0 E2 i w I W). destruct (RT i I) as [_ C1]. rewrite <- C1 by exact W.
   destruct (SH i I) as (_ & _ & _ & _ & HL). specialize (HL NR (h', None) ltac:(apply in_or_app; right; left; reflexivity)). cbn [fst] in HL.

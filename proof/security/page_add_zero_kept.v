@@ -5,16 +5,16 @@ From Coq Require Import ZArith List Bool String Lia.
 From nie.model Require Import Machine.
 From nie.spec Require Import State.
 From nie.spec Require Registers Donation.
-From nie.spec.call Require page_add_zero.
+From nie.spec.call Require page_add_zero page_add.
 From nie.lib Require Import World.
 From nie.generated Require Import Prims.
 From nie.lib Require Import Wp.
-Require Import nie.generated.trap_h nie.generated.trap.trap nie.generated.call.host_call nie.generated.call.page_add_zero.
+Require Import nie.generated.trap_h nie.generated.trap.trap nie.generated.call.host_call nie.generated.call.page_add_zero nie.generated.call.page_add.
 From nie.generated Require Program.
 From nie.spec Require Import Core Step Kept.
 From nie.spec Require Isolation.
 From nie.proof.invariant Require Import Meaning Hidden Linked Adding.
-From nie.proof.refine Require Import page_kept_log page_shown_log page_shown_moment page_shown_zero.
+From nie.proof.refine Require Import page_kept_log page_shown_log page_shown_moment page_shown_zero page_shown_measured.
 From nie.proof.refine Require Import statements trap_statement page_shown_map Standing Exact inject_exact host_call_exact host_call_refines host_trap_exact trap_exact.
 From nie.proof.security Require Import core_is_safe kept_words claim_kept Places.
 Import ListNotations.
@@ -64,15 +64,15 @@ Hypothesis HR : R a (Mach gl h).
 Hypothesis XO : x_ok c gl.
 Hypothesis HO : cpu_vm (cpu_at a c) = CPU_HOST.
 Hypothesis EC : Registers.exception_class (Registers.reg_of a REG_ESR_EL2) = EC_HVC64.
-Hypothesis FN : x 0 mod 2 ^ 32 = NIE_PAGE_ADD_ZERO.
 Let l0 := way h ++ way (others h).
 
-(* The way to the call and back: two primitives, registers, and one more primitive. *)
-Lemma watched_calls : forall r g1 h1 l1,
-  @call_page_add_zero _ watching (x 1) (x 2) (x 3) (x 4) (x 5) (Mach gl (others (others h), l0)) = Some (r, Mach g1 (h1, l1)) ->
+(* The way to a call and back: two primitives, registers, and one more primitive. *)
+Definition simple (f : Z) : bool := negb (existsb (Z.eqb f) [NIE_VERSION; NIE_VM_INFO; NIE_VCPU_RUN; NIE_VM_DESTROY; NIE_VCPU_DESTROY; NIE_TABLE_REMOVE; NIE_PAGE_REMOVE]).
+Lemma watched_calls : forall r g1 h1 l1, simple (x 0 mod 2 ^ 32) = true ->
+  @call_simple _ watching c (x 0 mod 2 ^ 32) (Mach gl (others (others h), l0)) = Some (r, Mach g1 (h1, l1)) ->
   wp (@trap _ watching c TRAP_SYNC) (fun _ m => C_store.hw m = (others h1, l1 ++ way h1)) (Mach gl (h, [])).
 Proof.
-  intros r g1 h1 l1 E. pose proof (stands_now a _ HR) as A0. pose proof (at_moment _ _ _ _ _ A0) as A. cbn [C_store.hw] in A0, A. fold c in A0, A.
+  intros r g1 h1 l1 SI E. pose proof (stands_now a _ HR) as A0. pose proof (at_moment _ _ _ _ _ A0) as A. cbn [C_store.hw] in A0, A. fold c in A0, A.
   pose proof (at_cpu _ _ _ _ _ A) as C. pose proof C as C8. unfold NIE_MAX_CPUS in C8.
   unfold trap. apply wp_bind. apply wp_ret. apply wp_bind.
   change (wp engine_lock) with (fun (Q : unit -> mach globals (Machine.hw * log) -> Prop) s => Q tt (Mach (C_store.glob s) (others (fst (C_store.hw s)), snd (C_store.hw s) ++ way (fst (C_store.hw s))))). cbn beta. cbn [C_store.glob C_store.hw fst snd app].
@@ -90,18 +90,74 @@ Proof.
   pose proof (R_moment _ _ (proj1 (R_moment _ _ HR))) as [HR1 _]. cbn [a_moment C_store.glob C_store.hw] in HR1.
   assert (M1 : me (others (others h)) = c) by exact (sd_me _ _ _ _ _ (at_moment _ _ _ _ _ A)).
   pose proof (x_here a _ HR1) as XH. cbn [C_store.hw C_store.glob a_moment] in XH. rewrite M1 in XH.
-  unfold host_call. load XH. apply wp_bind. apply wp_ret. change 4294967295 with (Z.ones 32). rewrite Z.land_ones by lia. rewrite FN.
-  change (NIE_PAGE_ADD_ZERO =? NIE_VERSION) with false. change (NIE_PAGE_ADD_ZERO =? NIE_VM_INFO) with false. change (NIE_PAGE_ADD_ZERO =? NIE_VCPU_RUN) with false.
-  change (((NIE_PAGE_ADD_ZERO =? NIE_VM_DESTROY) || (NIE_PAGE_ADD_ZERO =? NIE_VCPU_DESTROY)) || (NIE_PAGE_ADD_ZERO =? NIE_TABLE_REMOVE) || (NIE_PAGE_ADD_ZERO =? NIE_PAGE_REMOVE))%bool with false.
-  cbn iota. apply wp_bind. unfold call_simple. apply wp_bind.
-  assert (IX : index 8 c = ret (S := mach globals (Machine.hw * log)) c) by (unfold index; now replace ((0 <=? c) && (c <? 8))%bool with true by lia). rewrite IX. apply wp_ret.
-  change (NIE_PAGE_ADD_ZERO =? NIE_VM_CREATE) with false. change (NIE_PAGE_ADD_ZERO =? NIE_VM_ACTIVATE) with false. change (NIE_PAGE_ADD_ZERO =? NIE_VM_STOP) with false.
-  change (NIE_PAGE_ADD_ZERO =? NIE_VCPU_CREATE) with false. change (NIE_PAGE_ADD_ZERO =? NIE_TABLE_ADD) with false. change (NIE_PAGE_ADD_ZERO =? NIE_PAGE_ADD) with false.
-  change (NIE_PAGE_ADD_ZERO =? NIE_PAGE_ADD_ZERO) with true. cbn iota.
-  loads XH. apply wp_bind. eapply wp_known; [exact E|]. apply wp_ret. apply wp_bind. eapply x_store2; [reflexivity|lia|lia|]. apply wp_ret. apply wp_ret. apply wp_ret.
+  unfold host_call. load XH. apply wp_bind. apply wp_ret. change 4294967295 with (Z.ones 32). rewrite Z.land_ones by lia. set (f := x 0 mod 2 ^ 32) in *.
+  unfold simple in SI. cbn [existsb] in SI. apply negb_true_iff in SI. repeat (apply orb_false_elim in SI as [? SI]).
+  repeat match goal with H : (f =? _)%Z = false |- _ => rewrite H; clear H end. cbn [orb]. cbn iota. apply wp_bind. eapply wp_known; [exact E|]. cbn beta.
+  apply wp_bind. eapply x_store2; [reflexivity|lia|lia|]. apply wp_ret. apply wp_ret.
   apply wp_bind. change (wp engine_unlock) with (fun (Q : unit -> mach globals (Machine.hw * log) -> Prop) s => Q tt (Mach (C_store.glob s) (others (fst (C_store.hw s)), snd (C_store.hw s) ++ way (fst (C_store.hw s))))). cbn beta. apply wp_ret. reflexivity.
 Qed.
 
+(* Registers are as the exception found them. *)
+Lemma registers_there : forall i, 0 <= i < 31 -> at1 cpus_x gl (c * 31 + i) = x i /\ 0 <= x i < 2 ^ 64.
+Proof.
+  intros i I. pose proof (x_here a _ HR i I) as Q. cbn [C_store.hw C_store.glob] in Q. fold c in Q. split; [exact Q|]. rewrite <- Q. now apply XO.
+Qed.
+Lemma zero_called : forall r g1 h1 l1, x 0 mod 2 ^ 32 = NIE_PAGE_ADD_ZERO ->
+  @call_page_add_zero _ watching (x 1) (x 2) (x 3) (x 4) (x 5) (Mach gl (others (others h), l0)) = Some (r, Mach g1 (h1, l1)) ->
+  @call_simple _ watching c (x 0 mod 2 ^ 32) (Mach gl (others (others h), l0)) = Some (r, Mach g1 (h1, l1)).
+Proof.
+  intros r g1 h1 l1 FN E. pose proof (r_me _ _ (R_regs _ _ HR)) as C. cbn [C_store.hw] in C. fold c in C. unfold NIE_MAX_CPUS in C.
+  assert (XH : forall i, 0 <= i < 31 -> at1 cpus_x gl (c * 31 + i) = x i) by (intros i I; now apply registers_there).
+  rewrite FN. enough (K : wp (@call_simple _ watching c NIE_PAGE_ADD_ZERO) (fun q s => q = r /\ s = Mach g1 (h1, l1)) (Mach gl (others (others h), l0))).
+  { unfold wp in K. destruct (@call_simple _ watching c NIE_PAGE_ADD_ZERO (Mach gl (others (others h), l0))) as [[q s]|]; [|contradiction]. destruct K as [-> ->]. reflexivity. }
+  unfold call_simple. apply wp_bind.
+  assert (IX : index 8 c = ret (S := mach globals (Machine.hw * log)) c) by (unfold index; now replace ((0 <=? c) && (c <? 8))%bool with true by lia). rewrite IX. apply wp_ret.
+  change (NIE_PAGE_ADD_ZERO =? NIE_VM_CREATE) with false. change (NIE_PAGE_ADD_ZERO =? NIE_VM_ACTIVATE) with false. change (NIE_PAGE_ADD_ZERO =? NIE_VM_STOP) with false.
+  change (NIE_PAGE_ADD_ZERO =? NIE_VCPU_CREATE) with false. change (NIE_PAGE_ADD_ZERO =? NIE_TABLE_ADD) with false. change (NIE_PAGE_ADD_ZERO =? NIE_PAGE_ADD) with false.
+  change (NIE_PAGE_ADD_ZERO =? NIE_PAGE_ADD_ZERO) with true. cbn iota. loads XH. apply wp_bind. eapply wp_known; [exact E|]. apply wp_ret. auto.
+Qed.
+Lemma add_called : forall r g1 h1 l1, x 0 mod 2 ^ 32 = NIE_PAGE_ADD ->
+  @call_page_add _ watching (x 1) (x 2) (x 3) (x 4) (Mach gl (others (others h), l0)) = Some (r, Mach g1 (h1, l1)) ->
+  @call_simple _ watching c (x 0 mod 2 ^ 32) (Mach gl (others (others h), l0)) = Some (r, Mach g1 (h1, l1)).
+Proof.
+  intros r g1 h1 l1 FN E. pose proof (r_me _ _ (R_regs _ _ HR)) as C. cbn [C_store.hw] in C. fold c in C. unfold NIE_MAX_CPUS in C.
+  assert (XH : forall i, 0 <= i < 31 -> at1 cpus_x gl (c * 31 + i) = x i) by (intros i I; now apply registers_there).
+  rewrite FN. enough (K : wp (@call_simple _ watching c NIE_PAGE_ADD) (fun q s => q = r /\ s = Mach g1 (h1, l1)) (Mach gl (others (others h), l0))).
+  { unfold wp in K. destruct (@call_simple _ watching c NIE_PAGE_ADD (Mach gl (others (others h), l0))) as [[q s]|]; [|contradiction]. destruct K as [-> ->]. reflexivity. }
+  unfold call_simple. apply wp_bind.
+  assert (IX : index 8 c = ret (S := mach globals (Machine.hw * log)) c) by (unfold index; now replace ((0 <=? c) && (c <? 8))%bool with true by lia). rewrite IX. apply wp_ret.
+  change (NIE_PAGE_ADD =? NIE_VM_CREATE) with false. change (NIE_PAGE_ADD =? NIE_VM_ACTIVATE) with false. change (NIE_PAGE_ADD =? NIE_VM_STOP) with false.
+  change (NIE_PAGE_ADD =? NIE_VCPU_CREATE) with false. change (NIE_PAGE_ADD =? NIE_TABLE_ADD) with false. change (NIE_PAGE_ADD =? NIE_PAGE_ADD) with true. cbn iota.
+  loads XH. apply wp_bind. eapply wp_known; [exact E|]. apply wp_ret. auto.
+Qed.
+
+(** PAGE_ADD: the VM runs nowhere, so it stores nothing. *)
+
+Section Add.
+Hypothesis FN : x 0 mod 2 ^ 32 = NIE_PAGE_ADD.
+Hypothesis OK : nie.spec.call.page_add.page_add_check a (x 1) (x 2) (x 3) (x 4) = NIE_OK.
+Theorem page_add_lets_none_run : exists r g1 h1 g, @trap _ watching c TRAP_SYNC (Mach gl (h, [])) = Some (r, Mach g1 (h1, g)) /\
+  forall n d, In n g -> vttbr (fst n) d = vttbr h d.
+Proof.
+  pose proof (R_moment _ _ (proj1 (R_moment _ _ HR))) as [HR1 _]. cbn [a_moment C_store.glob C_store.hw] in HR1.
+  assert (XU : forall k, 0 <= k < 31 -> 0 <= x k < 2 ^ 64) by (intros k K; now apply registers_there).
+  destruct (measured_shown a gl (others (others h)) (x 1) (x 2) (x 3) (x 4) HR1 (XU 1 ltac:(lia)) (XU 2 ltac:(lia)) (XU 3 ltac:(lia)) (XU 4 ltac:(lia)) OK l0) as
+    (content & g' & h' & before & after & RUN & _ & _ & _ & _ & BE & AF & BZ).
+  assert (SI : simple (x 0 mod 2 ^ 32) = true) by (rewrite FN; reflexivity).
+  pose proof (watched_calls _ _ _ _ SI (add_called _ _ _ _ FN RUN)) as TE. unfold wp in TE. destruct (@trap _ watching c TRAP_SYNC (Mach gl (h, []))) as [[r [g1 [h1 g]]]|]; [|contradiction].
+  cbn [C_store.hw] in TE. injection TE as -> ->. exists r, g1, (others h'), ((l0 ++ before ++ after) ++ way h'). split; [reflexivity|].
+  destruct (R_hw _ _ HR) as (m0 & W0 & _). cbn [C_store.hw] in *.
+  pose proof (bounded_way _ _ _ (world_bounded _ _ _ _ _ _ W0)) as [B1 B2]. pose proof (bounded_way _ _ _ B2) as [B3 B5].
+  pose proof (bounded_way _ _ _ BZ) as [B4 _]. rewrite Forall_forall in B1, B3, B4, BE, AF.
+  intros n d J. apply in_app_or in J as [J|J]; [|rewrite <- (b_vttbr _ _ _ B5 d); exact (b_vttbr _ _ _ (B4 n J) d)]. apply in_app_or in J as [J|J].
+  - apply in_app_or in J as [J|J]; [exact (b_vttbr _ _ _ (B1 n J) d)|exact (b_vttbr _ _ _ (B3 n J) d)].
+  - rewrite <- (b_vttbr _ _ _ B5 d). apply in_app_or in J as [J|J]; [exact (b_vttbr _ _ _ (BE n J) d)|exact (b_vttbr _ _ _ (AF n J) d)].
+Qed.
+End Add.
+
+(** PAGE_ADD_ZERO. *)
+
+Hypothesis FN : x 0 mod 2 ^ 32 = NIE_PAGE_ADD_ZERO.
 Notation first := (State.page_of (x 3)).
 Hypothesis OK : spec_zero_check a (x 1) (x 2) (x 3) (x 4) (x 5) = NIE_OK.
 Theorem page_add_zero_kept : exists r g1 h1 g, @trap _ watching c TRAP_SYNC (Mach gl (h, [])) = Some (r, Mach g1 (h1, g)) /\
@@ -115,7 +171,8 @@ Proof.
     (g' & h' & before & after & RUN & RZ & SH & BE & AF).
   pose proof (zero_adds a gl (others (others h)) (x 1) (x 2) (x 3) (x 4) (x 5) HR1 (XU 1 ltac:(lia)) (XU 2 ltac:(lia)) (XU 3 ltac:(lia)) (XU 4 ltac:(lia)) OK) as AD.
   destruct (zero_checked a (x 1) (x 2) (x 3) (x 4) (x 5) (XU 1 ltac:(lia)) OK) as (ST & V & PL).
-  pose proof (watched_calls _ _ _ _ RUN) as TE. unfold wp in TE. destruct (@trap _ watching c TRAP_SYNC (Mach gl (h, []))) as [[r [g1 [h1 g]]]|]; [|contradiction].
+  assert (SI : simple (x 0 mod 2 ^ 32) = true) by (rewrite FN; reflexivity).
+  pose proof (watched_calls _ _ _ _ SI (zero_called _ _ _ _ FN RUN)) as TE. unfold wp in TE. destruct (@trap _ watching c TRAP_SYNC (Mach gl (h, []))) as [[r [g1 [h1 g]]]|]; [|contradiction].
   cbn [C_store.hw] in TE. injection TE as -> ->. exists r, g1, (others h'), ((l0 ++ before ++ after) ++ way h'). split; [reflexivity|].
   intros i I. destruct (R_hw _ _ HR) as (m0 & W0 & _). destruct (R_hw _ _ RZ) as (mz & WZ & _). cbn [C_store.hw] in *.
   pose proof (bounded_way _ _ _ (world_bounded _ _ _ _ _ _ W0)) as [B1 B2]. pose proof (bounded_way _ _ _ B2) as [B3 _].
