@@ -294,7 +294,7 @@ Definition check_with_late_scrub :
 Print Assumptions check_with_late_scrub.
 
 Definition check_page_remove_does :
-  nie.spec.Isolation.does nie.proof.refine.Relation.R nie.generated.Program.core "call_page_remove" nie.proof.security.page_remove_isolates.three_words
+  nie.spec.Isolation.does nie.proof.refine.Relation.R0 nie.generated.Program.core "call_page_remove" nie.proof.security.page_remove_isolates.three_words
          nie.proof.security.page_remove_isolates.page_remove_spec
 := nie.proof.security.page_remove_isolates.page_remove_does.
 Print Assumptions check_page_remove_does.

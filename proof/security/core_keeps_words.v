@@ -16,7 +16,7 @@ From nie.spec Require Import Step Kept.
 From nie.proof.refine Require Import Relation statements page_remove_refines trap_statement trap_is_safe boot_is_safe Described cpu_start_exact.
 From nie.proof Require Theorems.
 From nie.generated Require Program.
-From nie.proof.security Require Import Watched Claimed Ghost core_is_safe trace_statement core_is_correct only_its_own Followed kept_words claim_kept.
+From nie.proof.security Require Import Watched Claimed Ghost core_is_safe trace_statement core_is_correct only_its_own Followed Places kept_words claim_kept.
 From nie.proof.security Require twins_trap.
 From nie.proof.invariant Require configuration_kept.
 Import ListNotations RecordSetNotations.
@@ -25,23 +25,12 @@ Open Scope list_scope.
 Ltac Zify.zify_post_hook ::= Z.to_euclidean_division_equations.
 #[local] Opaque vectors_save vectors_load run_of call.
 
-(** PAGE_REMOVE leaves no page of its range with the VM. *)
-
-Lemma removed_is_back : forall a vm ipa n p x, wf a -> onto a -> nie.spec.call.page_remove.page_remove_check a vm ipa n = NIE_OK -> State.in_ram a p = true -> own a p = Data vm x ->
-  State.page_of ipa <= x < State.page_of ipa + n -> own (snd (nie.spec.call.page_remove.page_remove vm ipa n a)) p = Host.
+(* Where a VM's data is. *)
+Lemma data_at : forall a v x p, wf a -> onto a -> State.in_ram a p = true -> own a p = Data v x -> at_ipa a v x = There p.
 Proof.
-  intros a vm ipa n p x W O E R D X. pose proof E as EC. unfold nie.spec.call.page_remove.page_remove_check in EC.
-  destruct (vm_exists vm); [|discriminate]. destruct (vm_is a vm NIE_VM_ACTIVE NIE_VM_STOPPED); [|discriminate]. destruct (State.aligned ipa); [|discriminate].
-  destruct (State.range_ok (State.page_of ipa) n) eqn:E4; [|discriminate]. destruct (in_ipa_space ipa); [|discriminate]. unfold State.range_ok in E4.
-  set (y := State.page_of ipa) in *. assert (C : 1 <= n /\ y mod 512 + n <= 512) by lia.
-  destruct (slot_at a vm 2 (y / 512)) as [| |t|t|t|t] eqn:T; try discriminate.
-  assert (P : forall j, 0 <= j < n -> page_at a vm (y + j) = Some (nie.spec.call.page_remove.first_of a vm y + j)) by (intros j J; eapply pages_ok; eauto; lia).
-  set (first := nie.spec.call.page_remove.first_of a vm y) in *. unfold nie.spec.call.page_remove.page_remove. rewrite E. change (NIE_OK =? NIE_OK) with true. cbv zeta iota. cbn [snd].
-  pose proof (mid_i a (fun _ => 0) vm y first n t C P n ltac:(lia)) as M.
-  pose proof (P (x - y) ltac:(lia)) as Q. replace (y + (x - y)) with x in Q by lia. unfold page_at in Q.
-  assert (Y2 : x / 512 = y / 512) by lia.
-  destruct (on_data _ O p vm x R D) as [S|S]; [|rewrite Y2, T in S; discriminate S]. rewrite S in Q. injection Q as ->.
-  apply (m_back _ _ _ _ _ _ _ M). unfold back. lia.
+  intros a v x p W O R D. unfold at_ipa. destruct (on_data _ O p v x R D) as [S|S]; [now rewrite S|].
+  destruct (slot_at a v 3 x) as [| |t|t|t|t] eqn:S3; try (rewrite S; f_equal; lia);
+    (destruct (wf_slot _ W v 3 x) as (_ & _ & _ & _ & _ & T); [congruence|]; destruct T as [q T]; [lia|]; change (3 - 1) with 2 in T; congruence).
 Qed.
 
 (** One step. *)
@@ -88,13 +77,25 @@ Proof.
   - split; [intros h n' o' j' u e []|]. intros i _. unfold word_at. cbn [do_step]. destruct (nth_error _ _); auto. match goal with |- context [if ?b then _ else _] => now destruct b end.
 Qed.
 
-(* One run of the engine's, from [h]. *)
-Lemma engine_keeps : forall f args c h s' g r2 g2 h2 b2, engine P f args c s h = Ok s' g -> Machine.mem h = Machine.mem (hw s) ->
+(* One run of the engine's, from [h]. That the claim stands at its end says that the page is where it was. *)
+Lemma engine_keeps : forall f args c h s' g r2 g2 h2 b2 b q, engine P f args c s h = Ok s' g -> Machine.mem h = Machine.mem (hw s) ->
   run_of P f args (Mach (vectors_save c s (glob s)) (with_claims claim h)) = Some (r2, Mach g2 h2) -> R b2 (Mach g2 h2) ->
-  at_its_ipa v x p g /\ forall i, is_word i = true -> word_at s' p i = after_log (v + 1) p i g (word_at s p i).
+  good b s' -> State.in_ram b q = true -> own b q = Data v x ->
+  q = p /\ at_its_ipa v x p g /\ forall i, is_word i = true -> word_at s' p i = after_log (v + 1) p i g (word_at s p i).
 Proof.
-  intros f args c h s' g r2 g2 h2 b2 E M RUN RB. unfold engine in E. destruct (call P f args _) as [[rs [g1 [h1 l1]]]|] eqn:EC; [|discriminate].
-  cbn [C_store.hw C_store.glob] in E. injection E as <- <-.
+  intros f args c h s' g r2 g2 h2 b2 b q E M RUN RB GB RQ OQ. unfold engine in E. destruct (call P f args _) as [[rs [g1 [h1 l1]]]|] eqn:EC; [|discriminate].
+  cbn [C_store.hw C_store.glob] in E. injection E as <- <-. split.
+  { pose proof (run_claims _ _ _ _ _ _ RUN) as CL. cbn [C_store.hw] in CL. change (claims (with_claims claim h)) with claim in CL.
+    assert (K : World.keeps (Aset b2) (v + 1) x p).
+    { destruct (R_hw _ _ RB) as (m & W & _). apply (w_claims _ _ _ _ _ _ W). cbn [C_store.hw]. rewrite CL. exact the_claim. }
+    destruct (Aset_keeps b2 (R_wf _ _ RB) _ _ _ K) as (j & EJ & _ & R2 & O2 & _). replace j with v in O2 by lia.
+    assert (EG : g2 = g1).
+    { destruct (R_hw _ _ RB) as (m & W & _). destruct (watched_run P f args _ _ r2 g2 h2 RUN (w_ok _ _ _ _ _ _ W)) as (l2 & EW & _). rewrite with_noted in EW. exact (proj1 (proj2 (same_but_noted P f args _ _ _ _ _ _ _ _ _ _ _ EC EW))). }
+    pose proof (R_globals _ _ RB) as H2. cbn [C_store.glob] in H2. rewrite EG in H2. pose proof (go_globals _ _ GB) as HB. cbn [glob] in HB. change (globals_hold b g1) in HB.
+    assert (OP : own b p = Data v x) by (rewrite <- O2; exact (twins_trap.same_owner b2 b g1 p H2 HB R2)).
+    assert (RPB : State.in_ram b p = true) by (rewrite (twins_trap.same_ram b2 b g1 H2 HB p); exact R2).
+    pose proof (data_at b v x p (so_wf _ (go_sound _ _ GB)) (so_onto _ (go_sound _ _ GB)) RPB OP) as A1.
+    pose proof (data_at b v x q (so_wf _ (go_sound _ _ GB)) (so_onto _ (go_sound _ _ GB)) RQ OQ) as A2. congruence. }
   destruct (claim_kept P f args _ h rs g1 h1 l1 v x p claim r2 g2 h2 b2 the_claim EC RUN RB) as [A B]. split; [exact A|].
   intros i I. unfold word_at. rewrite <- M. exact (B i I).
 Qed.
@@ -102,29 +103,38 @@ End Page.
 
 Theorem keeps_words_of : keeps_words P.
 Proof.
-  intros z a b s l s' g v p x G D N GB RP V X OA OB. destruct l as [d|c e i d|c i d].
-  - cbn [next] in N. injection N as <- _. exact (software_keeps a s v p x G RP V X OA d).
+  intros z a b s l s' g v p q x G D N GB RP RQ V X OA OB. destruct l as [d|c e i d|c i d].
+  - cbn [next] in N. injection N as <- _. split; [|exact (software_keeps a s v p x G RP V X OA d)].
+    assert (EG : glob (do_step d s) = glob s) by (destruct d; cbn [do_step]; repeat match goal with |- context [match ?y with _ => _ end] => destruct y end; reflexivity).
+    pose proof (go_globals _ _ GB) as HB. rewrite EG in HB. pose proof (go_globals _ _ G) as HA.
+    assert (OP : own b p = Data v x) by (rewrite <- OA; exact (twins_trap.same_owner a b (glob s) p HA HB RP)).
+    assert (RPB : State.in_ram b p = true) by (rewrite (twins_trap.same_ram a b (glob s) HA HB p); exact RP).
+    pose proof (data_at b v x p (so_wf _ (go_sound _ _ GB)) (so_onto _ (go_sound _ _ GB)) RPB OP) as A1.
+    pose proof (data_at b v x q (so_wf _ (go_sound _ _ GB)) (so_onto _ (go_sound _ _ GB)) RQ OB) as A2. congruence.
   - destruct (next_follows P TC TS SC z a s _ s' g G D N) as (b0 & GB0 & _ & C & PO & _ & content & EB).
     pose proof N as N0. cbn [next] in N0. destruct (is_cpu c && negb (Map.get (off s) c) && possible e)%bool; [|discriminate N0].
     set (h := Step.take c e (Step.enter c i d (hw s))) in *. assert (AL : alike (hw s) h) by (eapply alike_trans; [apply alike_enter|apply alike_take]).
     pose proof (arrives_R a s c h G C AL eq_refl) as HR. pose proof (arrives_described a s c h z D) as D0. set (a0 := arrives c s h a) in *.
     assert (W0 : wf a0) by exact (R_wf _ _ HR). assert (O0 : onto a0) by exact (R_onto _ _ HR).
     pose proof (related_with a0 (vectors_save c s (glob s)) h (claim v p x) HR (claim_holds v p x V X a0 W0 O0 RP OA)) as HC.
-    assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros q Q; rewrite vectors_at by auto; apply Z.mod_pos_bound; lia).
-    assert (OB0 : own b0 p = Data v x).
-    { rewrite <- OB. symmetry. apply (twins_trap.same_owner b0 b (glob s') p (go_globals _ _ GB0) (go_globals _ _ GB)). rewrite EB. unfold State.in_ram.
-      rewrite configuration_kept.configuration_kept. exact RP. }
+    assert (XO : vcpu_traps.x_ok c (vectors_save c s (glob s))) by (intros j J; rewrite vectors_at by auto; apply Z.mod_pos_bound; lia).
+    assert (RQ0 : State.in_ram b0 q = true) by (rewrite (twins_trap.same_ram b b0 (glob s') (go_globals _ _ GB) (go_globals _ _ GB0) q); exact RQ).
+    assert (OB0 : own b0 q = Data v x) by (rewrite <- OB; exact (twins_trap.same_owner b b0 (glob s') q (go_globals _ _ GB) (go_globals _ _ GB0) RQ)).
+    pose proof (data_at b0 v x q (so_wf _ (go_sound _ _ GB0)) (so_onto _ (go_sound _ _ GB0)) RQ0 OB0) as AT0.
     assert (SP : trap_spares a0 c (kind e) (with_claims (claim v p x) h)).
-    { intros EK EC HO FN CK y q (EV & -> & ->) XR. assert (EVM : Registers.x_of a0 c 1 = v) by lia.
-      assert (H : own b0 p = Host); [|rewrite OB0 in H; discriminate H]. rewrite EB. change (arrived c e i d s a) with a0. unfold nie.spec.trap.trap.trap. rewrite HO. change (CPU_HOST =? CPU_HOST) with true. cbv iota.
+    { intros EK EC HO FN CK y q' (EV & -> & ->) XR. assert (EVM : Registers.x_of a0 c 1 = v) by lia.
+      assert (H : at_ipa b0 v x = Gone); [|rewrite AT0 in H; discriminate H]. rewrite EB. change (arrived c e i d s a) with a0. unfold nie.spec.trap.trap.trap. rewrite HO. change (CPU_HOST =? CPU_HOST) with true. cbv iota.
       unfold nie.spec.trap.trap.host_trap. cbv zeta. rewrite EK, EC. change (negb (TRAP_SYNC =? TRAP_SYNC)) with false. change (EC_HVC64 =? EC_HVC64) with true. cbv iota. cbn [snd].
       unfold nie.spec.call.host_call.host_call. cbv zeta. rewrite FN. change (NIE_PAGE_REMOVE =? NIE_VERSION) with false. change (NIE_PAGE_REMOVE =? NIE_VM_INFO) with false.
       change (NIE_PAGE_REMOVE =? NIE_VCPU_RUN) with false. change (NIE_PAGE_REMOVE =? NIE_VM_DESTROY) with false. change (NIE_PAGE_REMOVE =? NIE_VCPU_DESTROY) with false.
       change (NIE_PAGE_REMOVE =? NIE_TABLE_REMOVE) with false. change (NIE_PAGE_REMOVE =? NIE_PAGE_REMOVE) with true. cbv iota.
-      pose proof (removed_is_back a0 (Registers.x_of a0 c 1) (Registers.x_of a0 c 2) (Registers.x_of a0 c 3) p x W0 O0 CK RP ltac:(rewrite EVM; exact OA) XR) as H.
-      revert H. destruct (nie.spec.call.page_remove.page_remove (Registers.x_of a0 c 1) (Registers.x_of a0 c 2) (Registers.x_of a0 c 3) a0) as [[[st x1] x2] a1]. cbn [snd]. intro H. exact H. }
+      assert (ST : fst (fst (fst (nie.spec.call.page_remove.page_remove (Registers.x_of a0 c 1) (Registers.x_of a0 c 2) (Registers.x_of a0 c 3) a0))) = NIE_OK).
+      { unfold nie.spec.call.page_remove.page_remove. rewrite CK. reflexivity. }
+      pose proof (proj2 (page_remove_takes a0 (Registers.x_of a0 c 1) (Registers.x_of a0 c 2) (Registers.x_of a0 c 3) ST) x) as H.
+      replace ((State.page_of (Registers.x_of a0 c 2) <=? x) && (x <? State.page_of (Registers.x_of a0 c 2) + Registers.x_of a0 c 3))%bool with true in H by lia. clear ST. revert H.
+      destruct (nie.spec.call.page_remove.page_remove (Registers.x_of a0 c 1) (Registers.x_of a0 c 2) (Registers.x_of a0 c 3) a0) as [[[st x1] x2] a1]. cbn [snd]. rewrite EVM. intro H. exact H. }
     destruct (TC z a0 (Mach (vectors_save c s (glob s)) (with_claims (claim v p x) h)) (kind e) HC SP D0 XO) as (ct & r & [g2 h2] & RUN & _ & RB & _).
-    exact (engine_keeps s v p x _ _ c h s' g _ g2 h2 _ N0 eq_refl RUN RB).
+    exact (engine_keeps s v p x _ _ c h s' g _ g2 h2 _ b q N0 eq_refl RUN RB GB RQ OB).
   - destruct (next_follows P TC TS SC z a s _ s' g G D N) as (b0 & GB0 & _ & F).
     pose proof N as N0. cbn [next] in N0. destruct (is_cpu c && Map.get (off s) c)%bool eqn:B; [|discriminate N0]. apply andb_prop in B as [IC IO].
     assert (C : 0 <= c < 8) by (unfold is_cpu, NIE_MAX_CPUS in IC; lia).
@@ -132,7 +142,7 @@ Proof.
     pose proof (related_with a0 (vectors_save c s (glob s)) h (claim v p x) HR (claim_holds v p x V X a0 (R_wf _ _ HR) (R_onto _ _ HR) RP OA)) as HC.
     assert (HO : cpu_vm (cpu_at a0 c) = CPU_HOST) by (unfold a0; rewrite (arrives_cpu a s c h c), Z.eqb_refl; exact (go_off _ _ G c C IO)).
     destruct (SC a0 (Mach (vectors_save c s (glob s)) (with_claims (claim v p x) h)) HC HO) as ([g2 h2] & RUN & RB & _).
-    exact (engine_keeps s v p x _ _ c h s' g _ g2 h2 _ N0 eq_refl RUN RB).
+    exact (engine_keeps s v p x _ _ c h s' g _ g2 h2 _ b q N0 eq_refl RUN RB GB RQ OB).
 Qed.
 End Program.
 
