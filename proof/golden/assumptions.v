@@ -174,8 +174,11 @@ Print Assumptions measures_witness.a_hash_is_told.
 From nie.proof.security Require core_keeps_map map_witness.
 Print Assumptions core_keeps_map.core_keeps_map.
 Print Assumptions map_witness.map_not_vacuous.
-From nie.proof.security Require memory_from.
-Print Assumptions memory_from.core_memory_from.
+From nie.proof.security Require core_keeps_words core_zeroes_words core_keeps_memory.
+Print Assumptions core_keeps_words.core_keeps_words.
+Print Assumptions core_zeroes_words.core_zeroes_words.
+Print Assumptions core_zeroes_words.core_adds_quietly.
+Print Assumptions core_keeps_memory.core_keeps_memory.
 From nie.model Require Walk.
 Print Assumptions Walk.walk_is_exact.
 From nie.proof.security Require registers_switched.

@@ -19,7 +19,7 @@ From nie.spec Require Isolation.
 From nie.proof.refine Require Import Relation statements page_kept_log page_shown_zero trap_statement.
 From nie.proof Require Theorems.
 From nie.proof.security Require Import core_is_safe trace_statement core_is_correct Followed Places kept_words core_keeps_words page_add_zero_kept.
-From nie.proof.security Require core_keeps_registers core_measures twins_trap Noted.
+From nie.proof.security Require core_keeps_registers core_measures twins_trap.
 From nie.proof.refine Require page_shown_moment.
 Import ListNotations RecordSetNotations.
 Open Scope Z_scope.
@@ -95,9 +95,9 @@ Proof.
 Qed.
 
 (* PAGE_ADD: the VM stores nothing meanwhile, for it runs nowhere. *)
-Theorem builds_words_of : builds_words P.
+Theorem adds_quietly_of : adds_quietly P.
 Proof.
-  intros z w a s l s' g V G D ALL N SU. unfold succeeded in SU. destruct l as [d|c e i d|c i d]; [discriminate SU| |discriminate SU]. cbn [host_call_of] in SU.
+  intros z w a s l s' g V G D IDLE0 N SU. unfold succeeded in SU. destruct l as [d|c e i d|c i d]; [discriminate SU| |discriminate SU]. cbn [host_call_of] in SU.
   destruct (next_follows P TC TS SC z a s _ s' g G D N) as (b0 & GB0 & _ & C & PO & LV & content & EB).
   destruct (runs_b s c 0 && is_sync e EC_HVC64 && runs_b s' c 0)%bool eqn:HC; [|discriminate SU]. apply andb_prop in HC as [HC _]. apply andb_prop in HC as [HC SY].
   apply andb_prop in SU as [SU ST]. apply andb_prop in SU as [FN AV]. apply Z.eqb_eq in ST, FN, AV.
@@ -136,7 +136,7 @@ Proof.
   (* No CPU has its tables. *)
   assert (NO : forall d', vttbr h d' / 2 ^ 48 <> vmid_of w).
   { intros d' Q. rewrite (al_vttbr _ _ AL), (go_vttbr _ _ G) in Q. unfold vmid_of in Q. apply (page_shown_moment.vmid_of_cpu a d' (vm w) (so_wf _ (go_sound _ _ G)) (proj1 V)) in Q as [K Q].
-    destruct (ALL (vm w) V) as [ku NU]. destruct (Noted.no_on _ _ _ NU d' K Q) as (_ & _ & NB). contradiction. }
+    exact (IDLE0 d' K Q BU). }
   apply Forall_forall_none. intros h2 a2 IN. destruct a2 as [c2|n2 i2 d2|n2|n2 o2 j2 u2|c2 r2 v2]; try reflexivity. cbn [Isolation.own_store]. destruct (nth_error (tlb h2) n2) as [e2|] eqn:E2; [|reflexivity].
   destruct (Machine.vmid e2 =? vmid_of w) eqn:Q1; [|reflexivity]. cbn [andb]. destruct (Isolation.stores h2 n2 o2 j2) eqn:Q2; [exfalso|reflexivity].
   unfold Isolation.stores in Q2. rewrite E2 in Q2. repeat match goal with H : (_ && _)%bool = true |- _ => apply andb_prop in H as [H ?] end.
@@ -146,5 +146,5 @@ End Program.
 
 Theorem core_zeroes_words : zeroes_words Program.core.
 Proof. exact (zeroes_words_of Program.core Theorems.trap_is_correct Theorems.trap_is_safe Theorems.start_is_correct core_reads_as_trap). Qed.
-Theorem core_builds_words : builds_words Program.core.
-Proof. exact (builds_words_of Program.core Theorems.trap_is_correct Theorems.trap_is_safe Theorems.start_is_correct core_reads_as_trap). Qed.
+Theorem core_adds_quietly : adds_quietly Program.core.
+Proof. exact (adds_quietly_of Program.core Theorems.trap_is_correct Theorems.trap_is_safe Theorems.start_is_correct core_reads_as_trap). Qed.

@@ -7,7 +7,7 @@ From nie.spec Require Import State Core.
 From nie.spec Require Import Step Released Kept.
 From nie.spec Require Isolation.
 From nie.proof.refine Require Import Described.
-From nie.proof.security Require Import core_is_safe Noted.
+From nie.proof.security Require Import core_is_safe.
 Import ListNotations.
 Open Scope Z_scope.
 Open Scope list_scope.
@@ -29,6 +29,7 @@ Definition zeroes_words (P : program gvar) : Prop := forall z w a b s l s' g p x
   succeeded NIE_PAGE_ADD_ZERO w s s' l = true -> State.in_ram b p = true -> x < 2 ^ 26 -> own a p <> Data (vm w) x -> own b p = Data (vm w) x ->
   at_its_ipa (vm w) x p g /\ forall i, is_word i = true -> word_at s' p i = after_log (vm w + 1) p i g 0.
 
-(* A VM that is given a page with content runs nowhere meanwhile. [noted]: what is known of each VM's vCPUs on any run (Noted.v). *)
-Definition builds_words (P : program gvar) : Prop := forall z w a s l s' g, 0 <= vm w < NIE_MAX_VMS -> good a s -> described z a (glob s) ->
-  (forall u, 0 <= u < NIE_MAX_VMS -> exists k, noted u k a) -> next P s l = Ok s' g -> succeeded NIE_PAGE_ADD w s s' l = true -> Isolation.own_stores w g = [].
+(* A VM that is given a page with content stores nothing meanwhile: while it is built it runs nowhere. *)
+Definition idle_while_built (a : state) (v : Z) : Prop := forall c, 0 <= c < NIE_MAX_CPUS -> cpu_vm (cpu_at a c) = v -> vm_state (vm_at a v) <> NIE_VM_BUILDING.
+Definition adds_quietly (P : program gvar) : Prop := forall z w a s l s' g, 0 <= vm w < NIE_MAX_VMS -> good a s -> described z a (glob s) -> idle_while_built a (vm w) ->
+  next P s l = Ok s' g -> succeeded NIE_PAGE_ADD w s s' l = true -> Isolation.own_stores w g = [].

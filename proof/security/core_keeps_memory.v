@@ -1,6 +1,5 @@
 (* SPDX-License-Identifier: Apache-2.0 *)
-(* Integrity of a VM's memory, from where its pages are and from what handlers leave in them (kept_words.v).
-   LESS than [memory_integral] of the engine: that is a premise about the program. *)
+(* Integrity of a VM's memory, from where its pages are and from what handlers leave in them (kept_words.v): of any program. *)
 From Coq Require Import ZArith List Bool Lia ZifyBool String.
 From RecordUpdate Require Import RecordSet.
 From nie.model Require Import Machine.
@@ -16,7 +15,7 @@ From nie.spec Require Import Step Exact.
 From nie.spec Require Released Isolation Kept.
 From nie.proof.security Require Import core_is_safe good_is_exact trace_statement core_is_correct.
 From nie.spec Require Answers.
-From nie.proof.security Require core_keeps_registers.
+From nie.proof.security Require core_keeps_registers owners_change twins_next twins_trap core_keeps_words core_zeroes_words.
 From nie.proof.security Require Import Noted Fed Places Mapped Served Sited core_keeps_map kept_words.
 Import ListNotations.
 Open Scope Z_scope.
@@ -132,6 +131,7 @@ Variable P : program gvar.
 Hypothesis TC : trap_correct P.
 Hypothesis TS : trap_safe P.
 Hypothesis SC : start_correct P.
+Hypothesis SS : start_safe P.
 Hypothesis KW : keeps_words P.
 Hypothesis ZW : zeroes_words P.
 Hypothesis AQ : adds_quietly P.
@@ -141,6 +141,22 @@ Hypothesis V : 0 <= v < NIE_MAX_VMS.
 Notation created tr s0 := (Released.count P NIE_VM_CREATE w s0 tr).
 Notation destroyed tr s0 := (Released.count P NIE_VM_DESTROY w s0 tr).
 
+(* Data is in the lower half of a VM's IPA space, on any run (owners_change.v). *)
+Definition low (a : state) : Prop := forall p u y, 0 <= u -> State.in_ram a p = true -> own a p = Data u y -> y < 2 ^ 26.
+Lemma step_low : forall a b s l s' g, low a -> good a s -> next P s l = Ok s' g -> good b s' -> low b.
+Proof.
+  intros a b s l s' g L G E GB p u y U R O.
+  assert (ST : exists b1, good b1 s' /\ owners_change.mild a b1 /\ cfg b1 = cfg a).
+  { destruct l as [d|c e i d|c i d].
+    - cbn [next] in E. injection E as <- _. exists a. split; [now apply good_do|]. split; [now apply owners_change.mild_same|reflexivity].
+    - destruct (twins_next.trap_went P TS SS a s c e i d s' g G E) as (b1 & [GB1 M1 C1 _]). exists b1. auto.
+    - destruct (twins_next.start_went P TS SS a s c i d s' g G E) as (b1 & [GB1 M1 C1 _]). exists b1. auto. }
+  destruct ST as (b1 & GB1 & M & CF). pose proof (go_globals _ _ GB) as HB. pose proof (go_globals _ _ GB1) as H1.
+  assert (R1 : State.in_ram b1 p = true) by (rewrite (twins_trap.same_ram b b1 _ HB H1 p); exact R).
+  assert (O1 : own b1 p = Data u y) by (rewrite <- O; exact (twins_trap.same_owner b b1 _ p HB H1 R)).
+  destruct (owners_change.mild_low _ _ M p u y U O1) as [OA|X]; [|exact X]. apply (L p u y U); [|exact OA]. unfold State.in_ram in *. now rewrite <- CF.
+Qed.
+
 Definition same_words (a : state) (s : Step.machine) (m : Z -> Isolation.content) : Prop := forall y p, at_ipa a v y = There p ->
   exists f, m y = Isolation.Page f /\ forall i, is_word i = true -> word_at s p i = f i.
 Lemma idle : forall a, all_noted a -> idle_while_built a v.
@@ -148,12 +164,12 @@ Proof. intros a AN c C X. destruct (AN v V) as [k N]. destruct (no_on _ _ _ N c 
 Lemma after_log_eq : forall u p i g z z', z = z' -> Kept.after_log u p i g z = Kept.after_log u p i g z'.
 Proof. now intros u p i g z z' ->. Qed.
 
-Lemma step_words : forall a b s l s' g m, cfg b = cfg a -> all_noted a -> good a s -> next P s l = Ok s' g -> good b s' -> sited a v (shapes m) -> sited b v (shapes (fed (Isolation.feeds w s s' g l) m)) ->
-  comes_and_goes w a b s s' l -> same_words a s m -> same_words b s' (fed (Isolation.feeds w s s' g l) m).
+Lemma step_words : forall z a b s l s' g m, cfg b = cfg a -> all_noted a -> low a -> good a s -> described z a (glob s) -> next P s l = Ok s' g -> good b s' -> sited a v (shapes m) -> sited b v (shapes (fed (Isolation.feeds w s s' g l) m)) ->
+  comes_and_goes w a b s s' l -> low b -> same_words a s m -> same_words b s' (fed (Isolation.feeds w s s' g l) m).
 Proof.
-  intros a b s l s' g m CF AN G E GB SA SB (C1 & C2) H y p T. cbv zeta in C1, C2. pose proof (so_wf _ (go_sound _ _ G)) as W. pose proof (so_wf _ (go_sound _ _ GB)) as WB.
+  intros z a b s l s' g m CF AN LOW G D E GB SA SB (C1 & C2) LOW' H y p T. cbv zeta in C1, C2. pose proof (so_wf _ (go_sound _ _ G)) as W. pose proof (so_wf _ (go_sound _ _ GB)) as WB.
   destruct (there_owned b v y p WB T) as [RB OB]. destruct (C1 y p T) as [T0|(T0 & K & A & EP & OH)].
-  - destruct (H y p T0) as (f & M & F). destruct (there_owned a v y p W T0) as [RA OA]. destruct (KW a b s l s' g v p y G E GB RA V OA OB) as [AT WO].
+  - destruct (H y p T0) as (f & M & F). destruct (there_owned a v y p W T0) as [RA OA]. destruct (KW z a b s l s' g v p p y G D E GB RA RB V (LOW p v y ltac:(lia) RA OA) OA OB) as (_ & AT & WO).
     destruct (kept_content w s s' g l y p m f M AT) as (f' & M' & F').
     { intro K. destruct (among _ _ y) eqn:I; [|reflexivity]. rewrite (C2 K y I) in T. discriminate T. }
     exists f'. split; [exact M'|]. intros i I. rewrite F', (WO i I). apply after_log_eq. now apply F.
@@ -163,9 +179,10 @@ Proof.
     { destruct (m y) as [| |f] eqn:M; [reflexivity| |destruct S0 as [S0|[S0 _]]; discriminate S0]. exfalso. rewrite (spent_stays w s s' g l y m K ltac:(lia) M) in S. discriminate S. }
     destruct K as [K|K].
     + destruct (new_content w s s' g l y m (Isolation.page_words s' p) ltac:(left; split; [exact K|now rewrite EP]) A M) as (last & HL & MC & ->).
-      rewrite !fold_left_app. assert (NO : Isolation.own_stores w (Kept.moments s l g) = []) by (destruct (from_host w s s' g l _ K) as (_ & _ & _ & _ & _ & _ & _ & _ & _ & ->); exact (AQ w a b s l s' g V G (idle a AN) E GB K)). rewrite NO. cbn [fold_left].
+      rewrite !fold_left_app. assert (NO : Isolation.own_stores w (Kept.moments s l g) = []) by (destruct (from_host w s s' g l _ K) as (_ & _ & _ & _ & _ & _ & _ & _ & _ & ->); exact (AQ z w a s l s' g V G D (idle a AN) E K)). rewrite NO. cbn [fold_left].
       exists (Isolation.page_words s' p). split; [now apply harmless_page|reflexivity].
-    + destruct (new_content w s s' g l y m (fun _ => 0) ltac:(right; auto) A M) as (last & HL & MC & ->). destruct (ZW w a b s l s' g p y V G E GB K RA OH OB) as [AT WO].
+    + destruct (new_content w s s' g l y m (fun _ => 0) ltac:(right; auto) A M) as (last & HL & MC & ->). assert (LB : y < 2 ^ 26) by exact (LOW' p v y ltac:(lia) RB OB).
+      destruct (ZW z w a b s l s' g p y V G D E GB K RB LB ltac:(rewrite OH; discriminate) OB) as [AT WO].
       assert (EM : Kept.moments s l g = g) by (destruct (from_host w s s' g l _ K) as (_ & _ & _ & _ & _ & _ & _ & _ & _ & Q); exact Q). rewrite EM, !fold_left_app. destruct (own_content w y p g _ _ AT MC) as (f' & M' & F'). exists f'. split; [now apply harmless_page|].
       intros i I. rewrite F'. now apply WO.
 Qed.
@@ -175,42 +192,43 @@ Record with_words (cr de : nat) (a : state) (s : Step.machine) (m : Z -> Isolati
   ww_words : cr = Released.inc w -> (de < Released.inc w)%nat -> same_words a s m;
 }.
 Notation once f s s' l := (core_keeps_map.once w f s s' l).
-Lemma words_go_on : forall a b s l s' g cr de m, cfg b = cfg a -> all_noted a -> good a s -> next P s l = Ok s' g -> good b s' -> step_follows w a b s s' g l -> with_words cr de a s m ->
+Lemma words_go_on : forall z a b s l s' g cr de m, cfg b = cfg a -> all_noted a -> low a -> low b -> good a s -> described z a (glob s) -> next P s l = Ok s' g -> good b s' -> step_follows w a b s s' g l -> with_words cr de a s m ->
   let cr' := (cr + once NIE_VM_CREATE s s' l)%nat in let de' := (de + once NIE_VM_DESTROY s s' l)%nat in
   with_words cr' de' b s' (if Nat.eqb cr' (Released.inc w) && Nat.ltb de' (Released.inc w) then fed (Isolation.feeds w s s' g l) m else m).
 Proof.
-  intros a b s l s' g cr de m CF AN G E GB F [A H] cr' de'. pose proof (one_more w a b s s' g l cr de m F A) as O. cbv zeta in O. constructor; [exact O|]. intros Q L.
+  intros z a b s l s' g cr de m CF AN LOW LOW' G D E GB F [A H] cr' de'. pose proof (one_more w a b s s' g l cr de m F A) as O. cbv zeta in O. constructor; [exact O|]. intros Q L.
   rewrite (proj2 (Nat.eqb_eq _ _) Q), (proj2 (Nat.ltb_lt _ _) L). cbn [andb]. destruct F as (F1 & F2 & F3). destruct A as [C N A]. unfold cr', de', core_keeps_map.once in Q, L.
   destruct (Released.succeeded NIE_VM_CREATE w s s' l) eqn:K1; [destruct (F1 eq_refl) as (_ & _ & NO & _); intros y p T; rewrite NO in T; discriminate T|].
   destruct (Released.succeeded NIE_VM_DESTROY w s s' l) eqn:K2; [destruct (F2 eq_refl) as (NF & _); destruct C as [[FR _]|[_ C]]; [contradiction|lia]|].
-  rewrite Nat.add_0_r in Q, L. destruct (F3 eq_refl eq_refl) as (_ & ST & CG). exact (step_words a b s l s' g m CF AN G E GB (A Q L) (ST m (A Q L)) CG (H Q L)).
+  rewrite Nat.add_0_r in Q, L. destruct (F3 eq_refl eq_refl) as (_ & ST & CG). exact (step_words z a b s l s' g m CF AN LOW G D E GB (A Q L) (ST m (A Q L)) CG LOW' (H Q L)).
 Qed.
 
-Lemma run_words : forall z s0 tr past a s g0 m t g, good a s -> described z a (glob s) -> all_noted a -> Step.run P s0 past = Ok s g0 -> with_words (created past s0) (destroyed past s0) a s m -> Step.run P s tr = Ok t g ->
+Lemma run_words : forall z s0 tr past a s g0 m t g, good a s -> described z a (glob s) -> all_noted a -> low a -> Step.run P s0 past = Ok s g0 -> with_words (created past s0) (destroyed past s0) a s m -> Step.run P s tr = Ok t g ->
   exists b, good b t /\ with_words (created (past ++ tr) s0) (destroyed (past ++ tr) s0) b t (fed (Isolation.inputs_to P w s past tr s0) m).
 Proof.
-  intros z s0. induction tr as [|l tr IH]; intros past a s g0 m t g G D AN R0 A R; cbn [Step.run] in R; cbn [Isolation.inputs_to].
+  intros z s0. induction tr as [|l tr IH]; intros past a s g0 m t g G D AN LOW R0 A R; cbn [Step.run] in R; cbn [Isolation.inputs_to].
   - inversion R; subst. exists a. rewrite app_nil_r. auto.
   - destruct (next P s l) as [s' g1| |] eqn:E; try discriminate R. destruct (Step.run P s' tr) as [t' g2| |] eqn:R2; try discriminate R. inversion R; subst.
     destruct (step_goes P TC TS SC w V z a s l s' g1 G D E) as (b & GB & DB & F & BN). destruct (run_on P l past s0 s g0 s' g1 R0 E) as (g3 & R3).
     assert (CF : cfg b = cfg a) by (destruct D as [D _], DB as [DB _]; congruence).
-    pose proof (words_go_on a b s l s' g1 _ _ m CF AN G E GB F A) as O. cbv zeta in O. rewrite <- (count_on P w NIE_VM_CREATE l past s0 s g0 s' g1 R0 E), <- (count_on P w NIE_VM_DESTROY l past s0 s g0 s' g1 R0 E) in O.
+    pose proof (step_low a b s l s' g1 LOW G E GB) as LOW'.
+    pose proof (words_go_on z a b s l s' g1 _ _ m CF AN LOW LOW' G D E GB F A) as O. cbv zeta in O. rewrite <- (count_on P w NIE_VM_CREATE l past s0 s g0 s' g1 R0 E), <- (count_on P w NIE_VM_DESTROY l past s0 s g0 s' g1 R0 E) in O.
     rewrite fold_left_app. change ((Nat.eqb (created (past ++ [l]) s0) (Released.inc w) && Nat.ltb (destroyed (past ++ [l]) s0) (Released.inc w))%bool) with (Released.live P s0 (past ++ [l]) w) in O.
     replace (fed (if Released.live P s0 (past ++ [l]) w then Isolation.feeds w s s' g1 l else []) m) with (if Released.live P s0 (past ++ [l]) w then fed (Isolation.feeds w s s' g1 l) m else m) by now destruct (Released.live P s0 (past ++ [l]) w).
-    destruct (IH (past ++ [l]) b s' g3 _ t g2 GB DB (BN AN) R3 O R2) as (e & GE & SE). exists e. split; [exact GE|]. replace (past ++ l :: tr) with ((past ++ [l]) ++ tr) by (rewrite <- app_assoc; reflexivity). exact SE.
+    destruct (IH (past ++ [l]) b s' g3 _ t g2 GB DB (BN AN) LOW' R3 O R2) as (e & GE & SE). exists e. split; [exact GE|]. replace (past ++ l :: tr) with ((past ++ [l]) ++ tr) by (rewrite <- app_assoc; reflexivity). exact SE.
 Qed.
 End Runs.
 
-Theorem memory_after_boot : forall P, boot_correct P -> boot_describing P -> trap_correct P -> trap_safe P -> start_correct P ->
+Theorem memory_after_boot : forall P, boot_correct P -> boot_describing P -> trap_correct P -> trap_safe P -> start_correct P -> start_safe P ->
   keeps_words P -> zeroes_words P -> adds_quietly P -> Isolation.memory_integral (after_boot P) P.
 Proof.
-  intros P BC BD TC TS SC KW ZW AQ s tr t g w ST R LV l k d o A L O U.
+  intros P BC BD TC TS SC SS KW ZW AQ s tr t g w ST R LV l k d o A L O U.
   destruct (keeps_map_after_boot P BC BD TC TS SC s tr t g w ST R LV l k d o A L O U) as (words & M). exists words. split; [exact M|].
   destruct ST as (h & RS & BO). destruct (boot_good P h s BC RS BO) as [G OK]. pose proof (boot_described P h s BD RS BO) as D.
   destruct (boot_refines.first_facts (manifest h) (rs_words _ RS) OK) as (_ & _ & FR & HO).
   assert (ALL : forall u, 0 <= Released.vm u < NIE_MAX_VMS -> exists b, good b t /\
     with_words u (Released.count P NIE_VM_CREATE u s tr) (Released.count P NIE_VM_DESTROY u s tr) b t (Isolation.ideal (Isolation.inputs_to P u s [] tr s))).
-  { intros u V. refine (run_words P TC TS SC KW ZW AQ u V (manifest h) s tr [] _ s [] _ t g G D _ eq_refl _ R); [intros x X; exists Answers.no_book; apply core_keeps_registers.nothing_noted; [exact X|exact (Booted.fr_vm _ FR)|exact HO]|].
+  { intros u V. refine (run_words P TC TS SC SS KW ZW AQ u V (manifest h) s tr [] _ s [] _ t g G D _ _ eq_refl _ R); [intros x X; exists Answers.no_book; apply core_keeps_registers.nothing_noted; [exact X|exact (Booted.fr_vm _ FR)|exact HO]|].
     assert (N : so_far u 0 0 (spec_boot (manifest h)) (fun _ => Isolation.Empty)) by exact (none_sited u _ (Booted.fr_vm _ FR)). constructor; [exact N|]. intros E Q. cbn [Released.count app] in E, Q. lia. }
   unfold Released.live in LV. apply andb_prop in LV as [LV1 LV2]. apply Nat.eqb_eq in LV1. apply Nat.ltb_lt in LV2. unfold Released.vmid_of in A.
   destruct (Z_lt_ge_dec (Released.vm w) 0) as [N|N]; [rewrite never_created in LV1 by exact N; lia|]. destruct (Z_lt_ge_dec (Released.vm w) NIE_MAX_VMS) as [V|V].
@@ -219,7 +237,9 @@ Proof.
   - exfalso. destruct (ALL (Released.Who 0 0) ltac:(cbn; unfold NIE_MAX_VMS; lia)) as (b & GB & _). apply (on_map b t GB) in A. destruct A as [(E & _)|(i & E & I & _)]; unfold NIE_MAX_VMS in *; lia.
 Qed.
 
-Theorem core_memory_from : keeps_words Program.core -> zeroes_words Program.core -> adds_quietly Program.core -> Isolation.memory_integral (after_boot Program.core) Program.core.
+(* With what is proved of each of the engine's handlers. *)
+Theorem core_keeps_memory : Isolation.memory_integral (after_boot Program.core) Program.core.
 Proof.
-  exact (memory_after_boot Program.core Theorems.boot_is_correct Theorems.boot_describes Theorems.trap_is_correct Theorems.trap_is_safe Theorems.start_is_correct).
+  exact (memory_after_boot Program.core Theorems.boot_is_correct Theorems.boot_describes Theorems.trap_is_correct Theorems.trap_is_safe Theorems.start_is_correct Theorems.start_is_safe
+    core_keeps_words.core_keeps_words core_zeroes_words.core_zeroes_words core_zeroes_words.core_adds_quietly).
 Qed.
