@@ -149,8 +149,8 @@ Proof.
   assert (ST : exists b1, good b1 s' /\ owners_change.mild a b1 /\ cfg b1 = cfg a).
   { destruct l as [d|c e i d|c i d].
     - cbn [next] in E. injection E as <- _. exists a. split; [now apply good_do|]. split; [now apply owners_change.mild_same|reflexivity].
-    - destruct (twins_next.trap_went P TS SS a s c e i d s' g G E) as (b1 & [GB1 M1 C1 _]). exists b1. auto.
-    - destruct (twins_next.start_went P TS SS a s c i d s' g G E) as (b1 & [GB1 M1 C1 _]). exists b1. auto. }
+    - destruct (twins_next.trap_went P TS a s c e i d s' g G E) as (b1 & [GB1 M1 C1 _]). exists b1. auto.
+    - destruct (twins_next.start_went P SS a s c i d s' g G E) as (b1 & [GB1 M1 C1 _]). exists b1. auto. }
   destruct ST as (b1 & GB1 & M & CF). pose proof (go_globals _ _ GB) as HB. pose proof (go_globals _ _ GB1) as H1.
   assert (R1 : State.in_ram b1 p = true) by (rewrite (twins_trap.same_ram b b1 _ HB H1 p); exact R).
   assert (O1 : own b1 p = Data u y) by (rewrite <- O; exact (twins_trap.same_owner b b1 _ p HB H1 R)).
@@ -228,7 +228,8 @@ Proof.
   destruct (boot_refines.first_facts (manifest h) (rs_words _ RS) OK) as (_ & _ & FR & HO).
   assert (ALL : forall u, 0 <= Released.vm u < NIE_MAX_VMS -> exists b, good b t /\
     with_words u (Released.count P NIE_VM_CREATE u s tr) (Released.count P NIE_VM_DESTROY u s tr) b t (Isolation.ideal (Isolation.inputs_to P u s [] tr s))).
-  { intros u V. refine (run_words P TC TS SC SS KW ZW AQ u V (manifest h) s tr [] _ s [] _ t g G D _ _ eq_refl _ R); [intros x X; exists Answers.no_book; apply core_keeps_registers.nothing_noted; [exact X|exact (Booted.fr_vm _ FR)|exact HO]|].
+  { intros u V. refine (run_words P TC TS SC SS KW ZW AQ u V (manifest h) s tr [] _ s [] _ t g G D _ _ eq_refl _ R); [intros x X; exists Answers.no_book; apply core_keeps_registers.nothing_noted; [exact X|exact (Booted.fr_vm _ FR)|exact HO]| |].
+    { intros p y z _ _ Q. rewrite (Booted.fr_own _ FR) in Q. match type of Q with (if ?b then _ else _) = _ => destruct b; discriminate Q end. }
     assert (N : so_far u 0 0 (spec_boot (manifest h)) (fun _ => Isolation.Empty)) by exact (none_sited u _ (Booted.fr_vm _ FR)). constructor; [exact N|]. intros E Q. cbn [Released.count app] in E, Q. lia. }
   unfold Released.live in LV. apply andb_prop in LV as [LV1 LV2]. apply Nat.eqb_eq in LV1. apply Nat.ltb_lt in LV2. unfold Released.vmid_of in A.
   destruct (Z_lt_ge_dec (Released.vm w) 0) as [N|N]; [rewrite never_created in LV1 by exact N; lia|]. destruct (Z_lt_ge_dec (Released.vm w) NIE_MAX_VMS) as [V|V].
