@@ -35,6 +35,8 @@ Require nie.proof.security.forge_spent.
 Require nie.proof.security.forge_answer.
 Require nie.proof.security.core_keeps_registers.
 Require nie.proof.security.core_measures.
+Require nie.proof.security.core_keeps_map.
+Require nie.proof.security.core_keeps_memory.
 Require nie.proof.security.not_vacuous.
 Require nie.proof.security.calls_tell_nothing.
 Require nie.proof.security.host_traps_tell_nothing.
@@ -355,6 +357,16 @@ Definition check_core_measures :
   nie.spec.Measured.measurement_integral (nie.proof.security.core_is_safe.after_boot nie.generated.Program.core) nie.generated.Program.core
 := nie.proof.security.core_measures.core_measures.
 Print Assumptions check_core_measures.
+
+Definition check_core_keeps_map :
+  nie.spec.Placed.map_integral (nie.proof.security.core_is_safe.after_boot nie.generated.Program.core) nie.generated.Program.core
+:= nie.proof.security.core_keeps_map.core_keeps_map.
+Print Assumptions check_core_keeps_map.
+
+Definition check_core_keeps_memory :
+  nie.spec.Isolation.memory_integral (nie.proof.security.core_is_safe.after_boot nie.generated.Program.core) nie.generated.Program.core
+:= nie.proof.security.core_keeps_memory.core_keeps_memory.
+Print Assumptions check_core_keeps_memory.
 
 Definition check_not_vacuous :
   exists (s t t' : nie.spec.Step.machine) (g g' : nie.spec.Step.log),
