@@ -28,7 +28,7 @@ MODEL_MUTANTS = {
     "tlbi_is_lost": (
         MACHINE, "h <| unseen := [] |> <| tlb ::= filter (fun e => negb (doomed e)) |>.", "h <| unseen := [] |>.",
     ),
-    "host_may_see_secrets": (MACHINE, "(forall p, secret h p -> ~ reached h 0 p).", "True."),
+    "host_may_see_secrets": (MACHINE, "(forall p, secret h p -> ~ reached h 0 p) /\\\n", ""),
     "engine_may_be_reached": (
         MACHINE, "(forall v p, reached h v p -> ~ fst (engine h) <= p < snd (engine h)) /\\", "",
     ),
@@ -40,7 +40,9 @@ MODEL_MUTANTS = {
         MACHINE, "h <| secret := fun q => secret h q /\\ q <> p |>.", "h.",
     ),
     "el1_writes_el2": (MACHINE, "(r <? REG_EL2) && ", ""),
-    "told_anywhere": (MACHINE, "store_word (p * 512 + i) v (oblige (fun h => ~ secret h p) h).", "store_word (p * 512 + i) v h."),
+    "told_anywhere": (MACHINE, "store_word (p * 512 + i) v (oblige (fun h => ~ secret h p /\\ ~ claimed p h) h).", "store_word (p * 512 + i) v h."),
+    "claimed_pages_may_be_stored_to": (MACHINE, "Prop := private p h /\\ ~ claimed p h.", "Prop := private p h /\\ True."),
+    "claimed_pages_may_be_reached": (MACHINE, "(p' = p <-> v' = v /\\ x' = x)).\n", "True).\n"),
     "vectors_run_on": (
         MACHINE, "word_of p (i + 65) (word_of p i (alone p (fun h => (tt, save_words 66 (p * 512 + i) (me h * 128) h)))).",
         "word_of p i (alone p (fun h => (tt, save_words 66 (p * 512 + i) (me h * 128) h))).",
